@@ -1,0 +1,62 @@
+# Everything a person or CI does with this repository. `make help` prints the lines marked ##.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SOURCES := server room flash_sale loadtest tests
+UNIT_TESTS := $(wildcard tests/room tests/flash_sale tests/server)
+DEMO_PORT ?= 8000
+DEMO_DATA ?= data/demo
+
+help:  ## Print this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.dev  ## Make .venv with everything that running and testing need
+
+# Running needs fewer packages than testing: `make demo` installs only these.
+$(VENV)/.run: pyproject.toml constraints.txt
+	@.ci/venv "$(PYTHON)" $(VENV) embedded
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	@.ci/venv "$(PYTHON)" $(VENV) embedded,dev
+	@touch $(VENV)/.run $@
+
+check: format-check lint types imports unit  ## Format, lint, types, import rules and unit tests, under a minute
+
+format: setup  ## Rewrite the sources in the one format
+	$(BIN)/ruff check --select I --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+format-check: setup
+	$(BIN)/ruff format --check $(SOURCES)
+
+lint: setup  ## Look for likely mistakes
+	$(BIN)/ruff check $(SOURCES)
+
+types: setup  ## Check types strictly
+	$(BIN)/mypy
+
+imports: setup  ## Check who may import whom
+	$(BIN)/lint-imports
+
+unit: setup  ## Run the unit tests
+	$(BIN)/pytest -q $(UNIT_TESTS)
+
+test: setup  ## Run everything: checks, unit, contracts, integration, browser
+	tests/needs.sh
+	$(MAKE) --no-print-directory format-check lint types imports
+	$(BIN)/pytest -q --ignore=tests/browser tests
+	$(BIN)/pytest -q tests/browser
+
+demo: $(VENV)/.run  ## Start a live room with a host, products, a sale and a simulated audience
+	@exec $(BIN)/liveroom dev --demo --port $(DEMO_PORT) --data-dir $(DEMO_DATA)
+
+bench: setup  ## Measure on this machine, server and load on loopback
+	$(BIN)/python -m loadtest.swarm --help
+
+clean:  ## Remove the virtual environment and caches (not data/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
+
+.PHONY: help setup check format format-check lint types imports unit test demo bench clean
