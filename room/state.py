@@ -1,0 +1,345 @@
+"""A room's durable state, and its fold: `apply` turns the state before an event into the one after.
+
+Nothing is decided here. Rules ask and refuse in their own files and return events; this file only
+says what an event means. Maps and tuples inside a state are never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, assert_never, cast
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from room import events as ev
+from room.errors import Refused
+from room.limits import (
+    BANS_MAX,
+    DELETED_COMMENTS_MAX,
+    LOTTERIES_MAX,
+    MUTES_MAX,
+    PINNED_COMMENTS_MAX,
+    SALES_MAX,
+    WINNERS_KEPT_MAX,
+)
+from room.shapes import (
+    Announcement,
+    Card,
+    Comment,
+    Lottery,
+    Product,
+    Sale,
+    Settings,
+    Status,
+    User,
+)
+
+PARTS: Final = frozenset({"room", "cards", "sales", "lotteries", "rain", "polls"})
+
+
+class RoomState(msgspec.Struct, frozen=True, kw_only=True):
+    room_id: str
+    title: str
+    host: User
+    stream_url: str
+    created_ms: int
+    status: Status = "live"
+    announcement: Announcement | None = None
+    settings: Settings = Settings()
+    pinned: tuple[Comment, ...] = ()
+    cards: tuple[Card, ...] = ()
+    products: dict[str, Product] = {}
+    sales: dict[str, Sale] = {}
+    # sale → SKU → version of the stock level last told to the room; orders later levels
+    levels_told: dict[str, dict[str, int]] = {}
+    lotteries: dict[str, Lottery] = {}
+    muted: dict[str, int] = {}  # user → until, Unix ms
+    banned: dict[str, str] = {}  # user → who banned them
+    deleted: tuple[str, ...] = ()  # newest last; older comments are shown to nobody anyway
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(RoomState)
+
+
+def encode(state: RoomState) -> bytes:
+    return _ENCODER.encode(state)
+
+
+def decode(blob: bytes) -> RoomState:
+    """Raises ValueError when the bytes are not a room state."""
+    return _DECODER.decode(blob)
+
+
+def require_live(state: RoomState) -> None:
+    """Refuse any act in a room that has ended."""
+    if state.status != "live":
+        raise Refused("room_ended", "this room has ended")
+
+
+def public_parts(state: RoomState, only: Iterable[str] = PARTS) -> dict[str, object]:
+    """The state vector's durable keys as built-in values; `only` picks some of them.
+
+    Stock and counters are not in it: they are pushed by version and by total.
+    """
+    return {part: _public_part(state, part) for part in only}
+
+
+def _public_part(state: RoomState, part: str) -> object:
+    match part:
+        case "room":
+            return _public_room(state)
+        case "cards":
+            return msgspec.to_builtins(state.cards)
+        case "sales":
+            return msgspec.to_builtins(state.sales)
+        case "lotteries":
+            return msgspec.to_builtins(state.lotteries)
+        case "rain":
+            return None
+        case "polls":
+            return {}
+    raise ValueError(f"not a part of the room's state: {part!r}")
+
+
+def _public_room(state: RoomState) -> dict[str, object]:
+    fields = {
+        "room_id": state.room_id,
+        "title": state.title,
+        "host": state.host,
+        "stream_url": state.stream_url,
+        "status": state.status,
+        "announcement": state.announcement,
+        "pinned": state.pinned,
+        "settings": state.settings,
+    }
+    return cast(dict[str, object], msgspec.to_builtins(fields))
+
+
+def changed_parts(event: ev.Event) -> frozenset[str]:
+    """Which keys of `public_parts` the event may have changed."""
+    return _CHANGED[type(event)]
+
+
+_NOTHING: Final[frozenset[str]] = frozenset()
+_CHANGED: Final[dict[type[ev.Event], frozenset[str]]] = {
+    ev.CardShown: frozenset({"cards"}),
+    ev.CardHidden: frozenset({"cards"}),
+    ev.CardsOrdered: frozenset({"cards"}),
+    ev.ProductChanged: frozenset({"cards"}),
+    ev.SalePhaseChanged: frozenset({"sales", "cards"}),
+    ev.SkuSoldOut: frozenset({"sales", "cards"}),
+    ev.StockReturned: frozenset({"sales", "cards"}),
+    ev.LotteryOpened: frozenset({"lotteries"}),
+    ev.LotteryFrozen: frozenset({"lotteries"}),
+    ev.LotteryDrawn: frozenset({"lotteries"}),
+    ev.LotteryVoided: frozenset({"lotteries"}),
+    ev.CommentPinned: frozenset({"room"}),
+    ev.CommentUnpinned: frozenset({"room"}),
+    ev.CommentDeleted: frozenset({"room"}),
+    ev.UserMuted: _NOTHING,
+    ev.UserBanned: _NOTHING,
+    ev.AnnouncementMade: frozenset({"room"}),
+    ev.RoomChanged: frozenset({"room"}),
+    ev.RoomEnded: frozenset({"room"}),
+}
+
+
+def apply(state: RoomState, event: ev.Event) -> RoomState:  # noqa: PLR0911
+    """The state after the event. Total: an event about something unknown changes nothing."""
+    match event:
+        case ev.CardShown(card):
+            return _card_shown(state, card)
+        case ev.CardHidden(product_id):
+            return replace(state, cards=_without_card(state.cards, product_id))
+        case ev.CardsOrdered(product_ids):
+            return replace(state, cards=_in_order(state.cards, product_ids))
+        case ev.ProductChanged(product):
+            return _product_changed(state, product)
+        case ev.SalePhaseChanged(sale):
+            return _sale_changed(state, sale)
+        case ev.SkuSoldOut(sale_id, sku_id, v):
+            return _sku_flagged(state, sale_id, sku_id, v, sold_out=True)
+        case ev.StockReturned(sale_id, sku_id, _, v):
+            return _sku_flagged(state, sale_id, sku_id, v, sold_out=False)
+        case ev.LotteryOpened() | ev.LotteryFrozen() | ev.LotteryDrawn() | ev.LotteryVoided():
+            return _lottery_moved(state, event)
+        case ev.CommentPinned(comment):
+            kept = _without_comment(state.pinned, comment.id)
+            return replace(state, pinned=(comment, *kept)[:PINNED_COMMENTS_MAX])
+        case ev.CommentUnpinned(comment_id):
+            return replace(state, pinned=_without_comment(state.pinned, comment_id))
+        case ev.CommentDeleted(comment_id):
+            return _comment_deleted(state, comment_id)
+        case ev.UserMuted(user_id, until_ms):
+            return replace(state, muted=_muted(state.muted, user_id, until_ms))
+        case ev.UserBanned(user_id, by, lifted):
+            return _banned(state, user_id, by, lifted=lifted)
+        case ev.AnnouncementMade(text, ts):
+            return replace(state, announcement=Announcement(text, ts) if text else None)
+        case ev.RoomChanged():
+            return _room_changed(state, event)
+        case ev.RoomEnded():
+            return replace(state, status="ended")
+    raise TypeError(f"no fold for {type(event).__name__}")
+
+
+def _card_shown(state: RoomState, card: Card) -> RoomState:
+    """A card that is on the shelf keeps its place; a new one comes first."""
+    if not any(old.product_id == card.product_id for old in state.cards):
+        return replace(state, cards=(card, *state.cards))
+    cards = tuple(card if old.product_id == card.product_id else old for old in state.cards)
+    return replace(state, cards=cards)
+
+
+def _without_card(cards: tuple[Card, ...], product_id: str) -> tuple[Card, ...]:
+    return tuple(card for card in cards if card.product_id != product_id)
+
+
+def _in_order(cards: tuple[Card, ...], product_ids: tuple[str, ...]) -> tuple[Card, ...]:
+    place = {product_id: at for at, product_id in enumerate(product_ids)}
+    return tuple(sorted(cards, key=lambda card: place.get(card.product_id, len(place))))
+
+
+def _product_changed(state: RoomState, product: Product) -> RoomState:
+    cards = tuple(
+        replace(
+            card,
+            title=product.title,
+            title_en=product.title_en,
+            image=product.image,
+            price_cents=product.price_cents,
+            list_cents=product.list_cents,
+            currency=product.currency,
+        )
+        if card.product_id == product.product_id
+        else card
+        for card in state.cards
+    )
+    products = {**state.products, product.product_id: product}
+    return replace(state, cards=cards, products=products)
+
+
+def _sale_changed(state: RoomState, sale: Sale) -> RoomState:
+    sales = {**state.sales, sale.sale_id: sale}
+    levels_told = state.levels_told
+    if len(sales) > SALES_MAX:
+        oldest = next((key for key, kept in sales.items() if kept.phase == "ended"), None)
+        oldest = oldest if oldest is not None else next(iter(sales))
+        sales = {key: kept for key, kept in sales.items() if key != oldest}
+        levels_told = {key: told for key, told in levels_told.items() if key != oldest}
+    return _cards_follow(replace(state, sales=sales, levels_told=levels_told), sale.sale_id)
+
+
+def _sku_flagged(
+    state: RoomState, sale_id: str, sku_id: str, v: int, *, sold_out: bool
+) -> RoomState:
+    sale = state.sales.get(sale_id)
+    if sale is None:
+        return state
+    skus = tuple(
+        replace(sku, sold_out=sold_out) if sku.sku_id == sku_id else sku for sku in sale.skus
+    )
+    told = {**state.levels_told.get(sale_id, {}), sku_id: v}
+    after = replace(
+        state,
+        sales={**state.sales, sale_id: replace(sale, skus=skus)},
+        levels_told={**state.levels_told, sale_id: told},
+    )
+    return _cards_follow(after, sale_id)
+
+
+def _cards_follow(state: RoomState, sale_id: str) -> RoomState:
+    """A card tied to the sale says sold out when its SKU (or, untied to one, every SKU) is."""
+    sale = state.sales.get(sale_id)
+    if sale is None:
+        return state
+    cards = tuple(
+        replace(card, sold_out=card_sold_out(sale, card.sku_id))
+        if card.sale_id == sale_id
+        else card
+        for card in state.cards
+    )
+    return replace(state, cards=cards)
+
+
+def card_sold_out(sale: Sale, sku_id: str | None) -> bool:
+    """Whether a card tied to this sale, and perhaps to one of its SKUs, shows "sold out"."""
+    return all(sku.sold_out for sku in sale.skus if sku_id is None or sku.sku_id == sku_id)
+
+
+def _lottery_moved(
+    state: RoomState,
+    event: ev.LotteryOpened | ev.LotteryFrozen | ev.LotteryDrawn | ev.LotteryVoided,
+) -> RoomState:
+    if isinstance(event, ev.LotteryOpened):
+        return _with_lottery(state, event.lottery)
+    lottery = state.lotteries.get(event.lottery_id)
+    if lottery is None:
+        return state
+    match event:
+        case ev.LotteryFrozen(_, entries_count):
+            return _with_lottery(
+                state, replace(lottery, state="frozen", entries_count=entries_count)
+            )
+        case ev.LotteryDrawn(_, entries_count, _, _, winners):
+            drawn = replace(lottery, state="drawn", entries_count=entries_count, winners=winners)
+            return _with_lottery(state, drawn)
+        case ev.LotteryVoided():
+            return _with_lottery(state, replace(lottery, state="void"))
+    assert_never(event)
+
+
+def _with_lottery(state: RoomState, lottery: Lottery) -> RoomState:
+    """Keep the newest; finished ones make room first, oldest first."""
+    lotteries = {**state.lotteries, lottery.lottery_id: lottery}
+    winners = sum(len(kept.winners) for kept in lotteries.values())
+    for key, kept in list(lotteries.items()):
+        if len(lotteries) <= LOTTERIES_MAX and winners <= WINNERS_KEPT_MAX:
+            break
+        if kept.state in ("drawn", "void") and key != lottery.lottery_id:
+            winners -= len(kept.winners)
+            del lotteries[key]
+    return replace(state, lotteries=lotteries)
+
+
+def _without_comment(comments: tuple[Comment, ...], comment_id: str) -> tuple[Comment, ...]:
+    return tuple(comment for comment in comments if comment.id != comment_id)
+
+
+def _comment_deleted(state: RoomState, comment_id: str) -> RoomState:
+    kept = tuple(known for known in state.deleted if known != comment_id)
+    return replace(
+        state,
+        pinned=_without_comment(state.pinned, comment_id),
+        deleted=(*kept, comment_id)[-DELETED_COMMENTS_MAX:],
+    )
+
+
+def _muted(muted: dict[str, int], user_id: str, until_ms: int) -> dict[str, int]:
+    """At the bound the mute that runs out first goes; the rule made sure it has run out."""
+    kept = {key: until for key, until in muted.items() if key != user_id}
+    if until_ms == 0:
+        return kept
+    if len(kept) >= MUTES_MAX:
+        del kept[min(kept, key=lambda key: (kept[key], key))]
+    return {**kept, user_id: until_ms}
+
+
+def _banned(state: RoomState, user_id: str, by: str, *, lifted: bool) -> RoomState:
+    kept = {key: who for key, who in state.banned.items() if key != user_id}
+    if lifted or len(kept) >= BANS_MAX:
+        return replace(state, banned=kept)
+    return replace(state, banned={**kept, user_id: by})
+
+
+def _room_changed(state: RoomState, event: ev.RoomChanged) -> RoomState:
+    return replace(
+        state,
+        settings=event.settings,
+        title=state.title if event.title is UNSET else event.title,
+        stream_url=state.stream_url if event.stream_url is UNSET else event.stream_url,
+        host=state.host if event.host is UNSET else event.host,
+    )
