@@ -1,0 +1,133 @@
+/**
+ * Everything the console knows about the room and the one way it acts on it: signals fed by the room's
+ * socket and by two-second polls, and `run` for commands. Components read it and draw; nothing is drawn here.
+ */
+import { signal } from "@preact/signals";
+
+import { get } from "../api.js";
+import { errorText, lang } from "../i18n.js";
+import { observe } from "../signals.js";
+import { toast } from "../ui/toast.js";
+import { Catalogue } from "./catalogue.js";
+import { Pace } from "./pace.js";
+import { Poll } from "./poll.js";
+
+const COMMENTS_MAX = 300; // rows kept in memory; older ones are gone from the console
+const POLL_MS = 1_900; // asked a little more often than the 2 s a number may be old
+const MUTE_S = 600;
+
+export class Desk {
+  comments = signal([]); // {id, user, text, ts, reply_to?, deleted?}, oldest first
+  muted = signal({}); // user_id → until_ms
+  banned = signal({}); // user_id → true
+  metrics = signal(null);
+  audit = signal(null); // null until the first answer and after a failed one
+  orders = signal(null);
+  replyTo = signal(null); // the comment the host is answering
+  tick = signal(0); // once a second: clocks and rates are redrawn on it
+  pace = new Pace();
+
+  constructor({ roomId, client, storage }) {
+    this.roomId = roomId;
+    this.client = client;
+    this.catalogue = new Catalogue(roomId, storage);
+    const seen = observe(client);
+    for (const part of ["online", "peak", "likes", "room", "cards", "sales", "stock", "lotteries"]) this[part] = seen.part(part);
+    this.status = seen.status;
+    const path = `/v1/rooms/${encodeURIComponent(roomId)}`;
+    this.polls = [
+      new Poll(POLL_MS, async () => { this.metrics.value = await get(`${path}/metrics`); }),
+      new Poll(POLL_MS, async () => { this.audit.value = await get(`${path}/audit`); }, () => { this.audit.value = null; }),
+      new Poll(POLL_MS, async () => { this.orders.value = (await get(`${path}/orders`)).orders; }),
+    ];
+  }
+
+  start() {
+    this.#listen();
+    this.client.start();
+    for (const poll of this.polls) poll.start();
+    setInterval(() => { this.tick.value = this.now(); }, 1_000);
+  }
+
+  /** Server time in Unix milliseconds. */
+  now() {
+    return this.client.serverNow();
+  }
+
+  /** Sends a command; true-ish answer when it worked, null after telling the host what did not. */
+  async run(op, params = {}) {
+    try {
+      return await this.client.send(op, params);
+    } catch (error) {
+      toast(errorText(error), { kind: "bad" });
+      return null;
+    }
+  }
+
+  /** Shows a product on the shelf, tied to its running or coming sale. */
+  show(productId, mode = "listed") {
+    const offer = this.offerOf(productId);
+    return this.run("card.show", { product_id: productId, mode, ...offer });
+  }
+
+  /** The sale and SKU a product is in now, as command parameters; {} when it is in none. */
+  offerOf(productId) {
+    for (const sale of Object.values(this.sales.value ?? {})) {
+      const sku = sale.phase !== "ended" && sale.skus.find((one) => one.product_id === productId);
+      if (sku) return { sale_id: sale.sale_id, sku_id: sku.sku_id };
+    }
+    return {};
+  }
+
+  /** Saves a product; its id, or null when refused. */
+  async putProduct(product) {
+    const answer = await this.run("product.put", product);
+    if (!answer) return null;
+    this.catalogue.put(product);
+    return product.product_id;
+  }
+
+  /** The product's title in the host's language. */
+  titleOf(product) {
+    const english = product.title_en ?? this.catalogue.get(product.product_id)?.title_en;
+    return (lang.value === "en" && english) || product.title || product.product_id;
+  }
+
+  mute(user, seconds = MUTE_S) {
+    return this.run("user.mute", { user_id: user.id, seconds });
+  }
+
+  isMuted(userId) {
+    return (this.muted.value[userId] ?? 0) > this.now();
+  }
+
+  #listen() {
+    const on = (type, fn) => this.client.on(type, fn);
+    on("hello", ({ recent, recovered }) => { if (!recovered) this.#replaceComments(recent); });
+    on("comment", (d, event) => this.#addComment({ ...d, ts: event.ts }));
+    on("comment.deleted", (d) => this.#markDeleted(d.comment_id));
+    on("user.muted", (d) => { this.muted.value = { ...this.muted.value, [d.user_id]: d.until_ms }; });
+    on("user.banned", (d) => { this.banned.value = { ...this.banned.value, [d.user_id]: !d.lifted }; });
+    on("product.changed", (d) => this.catalogue.put(d.product));
+    on("state", (state, keys) => this.#note(state, keys));
+  }
+
+  #note(state, keys) {
+    if (keys.includes("stock")) for (const [sku, level] of Object.entries(state.stock)) this.pace.note(sku, level.left, this.now());
+    if (keys.includes("cards")) this.catalogue.learn(state.cards);
+  }
+
+  #replaceComments(events) {
+    this.comments.value = events.filter((event) => event.t === "comment").map((event) => ({ ...event.d, ts: event.ts }));
+  }
+
+  #addComment(comment) {
+    const list = this.comments.value;
+    if (list.slice(-50).some((one) => one.id === comment.id)) return;
+    this.comments.value = [...list, comment].slice(-COMMENTS_MAX);
+  }
+
+  #markDeleted(id) {
+    this.comments.value = this.comments.value.map((one) => (one.id === id ? { ...one, deleted: true } : one));
+  }
+}

@@ -1,0 +1,41 @@
+/** One sale's stock, SKU by SKU: left, held, sold as a bar and as numbers, how fast it goes and how long it lasts. */
+import { money, whole } from "../format.js";
+import { t } from "../i18n.js";
+import { html } from "../ui/html.js";
+import { Thumb } from "./pictures.js";
+import { auditRow, share, tally } from "./tally.js";
+
+const LOW_PERCENT = 15;
+
+export function StockTable({ desk, sale }) {
+  desk.tick.value; // rates change with time alone
+  return html`<table class="table stock-table">
+    <thead><tr>
+      <th>${t("console.product")}</th><th class="end">${t("console.left")}</th>
+      <th><span class="legend"><span class="key"><i class="sold"></i>${t("console.sold")}</span><span class="key"><i class="held"></i>${t("console.held")}</span><span class="key"><i></i>${t("console.left")}</span></span></th>
+      <th class="end">${t("console.pace")}</th><th class="end">${t("console.lasts")}</th>
+    </tr></thead>
+    <tbody>${sale.skus.map((sku) => html`<${StockRow} key=${sku.sku_id} desk=${desk} sale=${sale} sku=${sku} />`)}</tbody>
+  </table>`;
+}
+
+function StockRow({ desk, sale, sku }) {
+  const units = tally(sku, desk.stock.value?.[sku.sku_id], auditRow(desk.audit.value, sale.sale_id, sku.sku_id));
+  const pace = desk.pace.perMinute(sku.sku_id, desk.now());
+  const lasts = desk.pace.minutesLeft(sku.sku_id, desk.now());
+  const tone = units.left === 0 ? "none" : share(units.left, units.total) < LOW_PERCENT ? "low" : "";
+  return html`<tr class="stock-row" data-sku=${sku.sku_id}>
+    <td><div class="row"><${Thumb} item=${sku} /><div class="grow"><p>${desk.titleOf(sku)}</p><p class="money small">${money(sku.sale_cents, sku.currency)}<s>${money(sku.list_cents, sku.currency)}</s><span class="quiet"> · ${t("console.per_user_n", { n: sku.per_user })}</span></p></div></div></td>
+    <td class="end shrink">${units.left === 0 ? html`<span class="stamp" data-testid="sold-out-${sku.sku_id}">${t("console.sold_out")}</span> ` : ""}<span class="left-now ${tone}" data-testid="stock-left-${sku.sku_id}">${units.left}</span><span class="quiet">/${units.total}</span></td>
+    <td><${Split} units=${units} name=${desk.titleOf(sku)} /></td>
+    <td class="end shrink" data-testid="pace-${sku.sku_id}">${pace === null ? "–" : t("console.per_minute", { n: pace < 10 ? pace.toFixed(1) : Math.round(pace) })}</td>
+    <td class="end shrink">${units.left && lasts !== null ? t("console.minutes_n", { n: lasts < 10 ? lasts.toFixed(1) : Math.round(lasts) }) : "–"}</td>
+  </tr>`;
+}
+
+function Split({ units, name }) {
+  const width = (part) => ({ width: `${share(part, units.total)}%` });
+  const words = t("console.units", { sold: whole(units.sold), held: whole(units.held), left: whole(units.left) });
+  return html`<div><div class="split" role="img" aria-label="${name}: ${words}"><i class="sold" style=${width(units.sold)}></i><i class="held" style=${width(units.held)}></i></div>
+    <p class="small quiet num">${words}</p></div>`;
+}

@@ -1,0 +1,319 @@
+// Client library for a live room: connect, resume, state, typed events, commands. Plain ES module, no dependencies,
+// no page code; it needs WebSocket, performance and timers only. How the pages use it: see each page's main file.
+//
+//   const client = new LiveroomClient({ roomId: "demo", token: () => myToken });
+//   client.on("comment", (d) => …); client.on("state", (state, keys) => …);
+//   client.start();
+//   await client.send("comment.send", { text: "hi" });
+
+import { Backoff } from "./liveroom/backoff.js";
+import { ServerClock } from "./liveroom/clock.js";
+import { Emitter } from "./liveroom/emitter.js";
+import { CLOSE_BAD_TOKEN, CLOSE_RESYNC, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
+import { Requests } from "./liveroom/requests.js";
+import { RoomStore } from "./liveroom/store.js";
+
+export { CLOSE_BAD_TOKEN, CLOSE_BANNED, CLOSE_ROOM_ENDED, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
+
+const SUBPROTOCOL = "liveroom.v1.json";
+const HELLO_MS = 8_000;
+const PING_MS_DEFAULT = 25_000;
+const PING_ANSWER_MS = 8_000;
+const EARLY_PINGS_MS = [200, 1_200]; // two more clock samples soon after hello
+const BUY_MS_MAX = 20_000; // how long a purchase without a known outcome is asked again
+const BUY_PAUSE_MS = 400;
+const GAPS_MAX = 3; // resumes in a row that end in another gap, before a fresh snapshot is taken
+
+/** A key for one purchase: the same key asked again gives the same answer, never a second purchase. */
+export function purchaseKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function socketUrl(roomId, origin) {
+  const url = new URL(`/v1/rooms/${encodeURIComponent(roomId)}/ws`, origin);
+  url.protocol = url.protocol.replace("http", "ws");
+  return url.href;
+}
+
+/**
+ * One viewer's line to one room.
+ *
+ * `status`: `idle` → `connecting` → `online`; `waiting` between attempts; `closed` when there will be none
+ * (`closeCode` says why). Events: every wire event by its name as `(d, event)`, all of them as `event`, and
+ * `hello {user, recovered, recent, first}` · `state (state, keys)` · `drop (now, totals)` · `status ({status, closeCode, retryMs, attempt})`.
+ */
+export class LiveroomClient extends Emitter {
+  status = "idle";
+  closeCode = null;
+  user = null;
+  epoch = null;
+  seq = null;
+  limits = {};
+  tickMs = null;
+  dropped = {};
+
+  #url;
+  #token;
+  #Socket;
+  #backoff;
+  #clock = new ServerClock();
+  #store = new RoomStore();
+  #requests = new Requests((command) => this.#socket.send(JSON.stringify(command)));
+  #socket = null;
+  #timer = null;
+  #pinger = null;
+  #earlyPings = [];
+  #connectedAt = 0;
+  #refresh = false;
+  #gaps = 0;
+  #generation = 0;
+
+  /**
+   * `token({refresh})` returns a JWT or null (guest), possibly as a promise; `refresh` is true after the server said
+   * that the last one expired. `origin`, `WebSocket` and `random` are for tests and for other hosts.
+   */
+  constructor({ roomId, token = () => null, origin = globalThis.location?.origin, WebSocket = globalThis.WebSocket, random = Math.random }) {
+    super();
+    this.roomId = roomId;
+    this.#url = socketUrl(roomId, origin);
+    this.#token = token;
+    this.#Socket = WebSocket;
+    this.#backoff = new Backoff(random);
+  }
+
+  get state() {
+    return this.#store.state;
+  }
+
+  /** Unix milliseconds by the server's clock; use it for every countdown. */
+  serverNow() {
+    return this.#clock.now();
+  }
+
+  get roundTripMs() {
+    return this.#clock.roundTripMs;
+  }
+
+  start() {
+    if (this.status !== "idle" && this.status !== "closed") return;
+    globalThis.addEventListener?.("online", this.#wake);
+    globalThis.document?.addEventListener("visibilitychange", this.#wake);
+    this.#connect();
+  }
+
+  /** Closes for good; `start()` may be called again. */
+  stop() {
+    this.#end("idle", 1000);
+  }
+
+  /** Reconnects at once with what `token()` gives now, e.g. after a login; nothing is missed in between. */
+  reconnect() {
+    this.#drop(1000);
+    if (this.status === "idle" || this.status === "closed") this.start();
+    else this.#connect();
+  }
+
+  /**
+   * Sends one command; resolves with its `ok`, rejects with a LiveroomError.
+   * Without a connection only repeatable commands wait; others reject with code `offline`.
+   * `sale.buy` gets a `key` when it has none and is asked again with it until its outcome is known (at most 20 s).
+   */
+  send(op, params = {}, { timeoutMs } = {}) {
+    return op === "sale.buy" ? this.#buy(params) : this.#ask(op, params, timeoutMs);
+  }
+
+  #ask(op, params, timeoutMs) {
+    if (this.status === "online") return this.#requests.send(op, params, timeoutMs);
+    if (this.status === "closed") return Promise.reject(new LiveroomError("closed"));
+    return this.#requests.keep(op, params, timeoutMs);
+  }
+
+  async #buy(params) {
+    const order = { key: purchaseKey(), ...params };
+    const until = performance.now() + BUY_MS_MAX;
+    for (;;) {
+      try {
+        return await this.#ask("sale.buy", order);
+      } catch (error) {
+        const unknown = ["unknown_outcome", "timeout", "connection_lost", "offline"].includes(error.code);
+        const wait = Math.max(error.retryMs ?? 0, BUY_PAUSE_MS);
+        if (!unknown || performance.now() + wait > until) throw error;
+        await pause(wait);
+      }
+    }
+  }
+
+  // Connection ------------------------------------------------------------------------------------------------
+
+  #wake = () => {
+    if (this.status === "waiting" && globalThis.document?.visibilityState !== "hidden") this.#connect();
+    else if (this.status === "online") this.#ping();
+  };
+
+  #setStatus(status, extra = {}) {
+    this.status = status;
+    this.emit("status", { status, closeCode: this.closeCode, retryMs: 0, attempt: this.#backoff.attempt, ...extra });
+  }
+
+  async #connect() {
+    clearTimeout(this.#timer);
+    const generation = ++this.#generation;
+    this.#setStatus("connecting");
+    const refresh = this.#refresh;
+    const token = await Promise.resolve(this.#token({ refresh })).catch(() => null);
+    if (generation !== this.#generation) return;
+    if (refresh && !token) return this.#end("closed", CLOSE_TOKEN_EXPIRED);
+    this.#refresh = false;
+    const socket = new this.#Socket(this.#url, SUBPROTOCOL);
+    this.#socket = socket;
+    this.#timer = setTimeout(() => this.#lost(socket, 1006), HELLO_MS);
+    socket.onopen = () => this.#hello(socket, token);
+    socket.onmessage = (message) => this.#receive(socket, message.data);
+    socket.onclose = (close) => this.#lost(socket, close.code);
+  }
+
+  async #hello(socket, token) {
+    const resume = this.epoch === null || this.#gaps >= GAPS_MAX ? undefined : { epoch: this.epoch, seq: this.seq };
+    const sent = performance.now();
+    try {
+      const ok = await this.#requests.send("hello", { token: token ?? null, ...(resume && { resume }) }, HELLO_MS);
+      if (socket === this.#socket) this.#welcome(ok, sent);
+    } catch (error) {
+      if (socket !== this.#socket || error.code === "connection_lost") return;
+      const final = { unauthorized: CLOSE_BAD_TOKEN, banned: 4503, not_found: 4504, room_ended: 4510 }[error.code];
+      this.#lost(socket, final ?? 1006);
+    }
+  }
+
+  #welcome(ok, sent) {
+    clearTimeout(this.#timer);
+    this.#clock.sample(sent, performance.now(), ok.server_ms);
+    const first = this.epoch === null;
+    const recovered = Boolean(ok.recovered) && ok.epoch === this.epoch;
+    const missed = recovered ? (ok.events ?? []).filter((event) => event.seq > this.seq) : [];
+    const keys = this.#store.replace(ok.state ?? {}, { sameEpoch: ok.epoch === this.epoch });
+    Object.assign(this, { user: ok.user, epoch: ok.epoch, limits: ok.limits ?? {}, tickMs: ok.tick_ms ?? null, closeCode: null });
+    this.seq = recovered ? Math.max(this.seq, ok.seq) : ok.seq;
+    this.#gaps = recovered ? this.#gaps : 0;
+    this.#connectedAt = performance.now();
+    this.#setStatus("online");
+    this.emit("state", this.state, keys);
+    this.emit("hello", { user: ok.user, recovered, first, recent: (ok.recent ?? []).map(asEvent) });
+    for (const event of missed) this.#announce(event);
+    this.#requests.resume();
+    this.#keepAlive((ok.ping_s ?? 0) * 1000 || PING_MS_DEFAULT);
+  }
+
+  #keepAlive(everyMs) {
+    clearInterval(this.#pinger);
+    this.#pinger = setInterval(() => this.#ping(), everyMs);
+    this.#earlyPings = EARLY_PINGS_MS.map((ms) => setTimeout(() => this.#ping(), ms));
+  }
+
+  async #ping() {
+    const socket = this.#socket;
+    const sent = performance.now();
+    try {
+      const { server_ms: serverMs } = await this.#requests.send("ping", {}, PING_ANSWER_MS);
+      this.#clock.sample(sent, performance.now(), serverMs);
+    } catch (error) {
+      if (error.code === "timeout") this.#lost(socket, 1006);
+    }
+  }
+
+  /** Lets go of the socket without waiting for its close: a dead line may take minutes to say so. */
+  #drop(code) {
+    const socket = this.#socket;
+    this.#socket = null;
+    clearInterval(this.#pinger);
+    clearTimeout(this.#timer);
+    this.#earlyPings.splice(0).forEach(clearTimeout);
+    if (this.status === "online") this.#backoff.heldFor(performance.now() - this.#connectedAt);
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    if (socket.readyState <= 1) socket.close(code === 1006 ? 1000 : code);
+    this.#requests.lost();
+  }
+
+  #lost(socket, code) {
+    if (socket !== this.#socket) return;
+    this.#drop(code === CLOSE_RESYNC ? CLOSE_RESYNC : 1000);
+    this.closeCode = code;
+    if (!mayReconnect(code)) return this.#end("closed", code);
+    this.#refresh = code === CLOSE_TOKEN_EXPIRED;
+    const retryMs = this.#backoff.next();
+    this.#timer = setTimeout(() => this.#connect(), retryMs);
+    this.#setStatus("waiting", { retryMs });
+  }
+
+  #end(status, code) {
+    this.#generation += 1;
+    this.#drop(1000);
+    this.#requests.abandon("closed");
+    globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
+    this.closeCode = code;
+    this.#setStatus(status);
+  }
+
+  // Frames ----------------------------------------------------------------------------------------------------
+
+  #receive(socket, text) {
+    if (socket !== this.#socket) return;
+    const frame = JSON.parse(text);
+    if (frame.re) this.#requests.settle(frame.re);
+    // After the replies' own reactions, so that hello is done before the events that came with it.
+    queueMicrotask(() => this.#take(socket, frame));
+  }
+
+  #take(socket, frame) {
+    if (socket !== this.#socket || this.status !== "online") return;
+    const keys = new Set();
+    const heard = [];
+    const whole = (frame.ev ?? []).every((event) => this.#accept(event, heard, keys));
+    if (frame.st) this.#store.apply(frame.st).forEach((key) => keys.add(key));
+    if (frame.st?.tick_ms) this.tickMs = frame.st.tick_ms;
+    if (keys.size) this.emit("state", this.state, [...keys]);
+    for (const event of heard) this.#announce(event);
+    if (frame.drop) this.#countDrops(frame.drop);
+    if (!whole || (frame.seq ?? 0) > this.seq) this.#resync(socket);
+  }
+
+  /** False when a critical event is missing before this one; an event seen before is passed over. */
+  #accept(event, heard, keys) {
+    if (event.seq === undefined) {
+      heard.push(event);
+      return true;
+    }
+    if (event.seq <= this.seq) return true;
+    if (event.seq > this.seq + 1) return false;
+    this.seq = event.seq;
+    this.#gaps = 0;
+    this.#store.fold(event).forEach((key) => keys.add(key));
+    heard.push(event);
+    return true;
+  }
+
+  #resync(socket) {
+    this.#gaps += 1;
+    this.#lost(socket, CLOSE_RESYNC);
+  }
+
+  #announce(event) {
+    this.emit("event", event);
+    this.emit(event.t, event.d, event);
+  }
+
+  #countDrops(drop) {
+    for (const [kind, count] of Object.entries(drop)) this.dropped = { ...this.dropped, [kind]: (this.dropped[kind] ?? 0) + count };
+    this.emit("drop", drop, this.dropped);
+  }
+}
+
+/** `recent` may hold whole events or bare comments. */
+function asEvent(item) {
+  return item.t === undefined ? { t: "comment", ts: item.ts ?? 0, d: item } : item;
+}

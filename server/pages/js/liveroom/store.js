@@ -1,0 +1,98 @@
+// The room's state vector on this side: snapshot, deltas, and what critical events change in it.
+// Values are replaced, never mutated, so that a listener may compare by identity. No sockets, no page.
+
+const upsert = (list, key, item) =>
+  list.some((one) => one[key] === item[key])
+    ? list.map((one) => (one[key] === item[key] ? item : one))
+    : [...list, item];
+
+const patch = (map = {}, id, change) => (map[id] ? { ...map, [id]: { ...map[id], ...change } } : map);
+
+function markSku(state, { sale_id: saleId, sku_id: skuId }, soldOut) {
+  const sale = state.sales[saleId];
+  return {
+    sales: sale
+      ? { ...state.sales, [saleId]: { ...sale, skus: sale.skus.map((sku) => (sku.sku_id === skuId ? { ...sku, sold_out: soldOut } : sku)) } }
+      : state.sales,
+    cards: state.cards.map((card) => (card.sku_id === skuId ? { ...card, sold_out: soldOut } : card)),
+  };
+}
+
+const room = (state, change) => ({ room: { ...state.room, ...change } });
+const lottery = (state, d, change) => ({ lotteries: patch(state.lotteries, d.lottery_id, change) });
+
+/** Critical event name → (state, d) → changed top-level keys. An event that is not here changes nothing shown. */
+const FOLDS = {
+  "card.shown": (state, { card }) => ({
+    cards: upsert(
+      card.mode === "explaining" ? state.cards.map((one) => (one.mode === "explaining" ? { ...one, mode: "listed", explain_since_ms: null } : one)) : state.cards,
+      "product_id",
+      card,
+    ),
+  }),
+  "card.hidden": (state, d) => ({ cards: state.cards.filter((card) => card.product_id !== d.product_id) }),
+  "cards.ordered": (state, { product_ids: ids }) => {
+    const place = (card) => (ids.includes(card.product_id) ? ids.indexOf(card.product_id) : ids.length);
+    return { cards: [...state.cards].sort((a, b) => place(a) - place(b)) };
+  },
+  "product.changed": (state, { product }) => {
+    const { title, image, price_cents, list_cents } = product;
+    const shown = Object.fromEntries(Object.entries({ title, image, price_cents, list_cents }).filter(([, value]) => value != null));
+    return { cards: state.cards.map((card) => (card.product_id === product.product_id ? { ...card, ...shown } : card)) };
+  },
+  "sale.phase": (state, { sale }) => ({ sales: { ...state.sales, [sale.sale_id]: sale } }),
+  "sale.sold_out": (state, d) => ({ ...markSku(state, d, true), stock: mergeStock(state.stock, { [d.sku_id]: { left: 0, v: d.v } }) }),
+  "stock.returned": (state, d) => ({ ...markSku(state, d, false), stock: mergeStock(state.stock, { [d.sku_id]: { left: d.left, v: d.v } }) }),
+  "lottery.opened": (state, d) => ({ lotteries: { ...state.lotteries, [d.lottery.lottery_id]: d.lottery } }),
+  "lottery.frozen": (state, d) => lottery(state, d, { state: "frozen", entries_count: d.entries_count }),
+  "lottery.drawn": (state, d) => lottery(state, d, { state: "drawn", entries_count: d.entries_count, winners: d.winners }),
+  "lottery.voided": (state, d) => lottery(state, d, { state: "void" }),
+  "comment.pinned": (state, { comment }) => room(state, { pinned: upsert(state.room.pinned ?? [], "id", comment).slice(-3) }),
+  "comment.unpinned": (state, d) => room(state, { pinned: (state.room.pinned ?? []).filter((one) => one.id !== d.comment_id) }),
+  "comment.deleted": (state, d) => room(state, { pinned: (state.room.pinned ?? []).filter((one) => one.id !== d.comment_id) }),
+  announcement: (state, d, ts) => room(state, { announcement: d.text ? { text: d.text, ts } : null }),
+  "room.changed": (state, { settings, title, stream_url, host }) =>
+    room(state, {
+      settings: settings ?? state.room.settings,
+      ...(title != null && { title }),
+      ...(stream_url != null && { stream_url }),
+      ...(host != null && { host }),
+    }),
+  "room.ended": (state) => room(state, { status: "ended" }),
+};
+
+/** Stock is the one part merged: per SKU the higher version wins, so a late frame cannot bring old numbers back. */
+export function mergeStock(old = {}, news = {}) {
+  const merged = { ...old };
+  for (const [sku, level] of Object.entries(news)) {
+    if (!merged[sku] || level.v > merged[sku].v) merged[sku] = level;
+  }
+  return merged;
+}
+
+const EMPTY = { online: 0, likes: 0, entries: 0, peak: 0, room: {}, cards: [], sales: {}, stock: {}, lotteries: {}, rain: null, polls: {} };
+
+export class RoomStore {
+  state = EMPTY;
+
+  /** A full vector. `sameEpoch` keeps newer stock versions that arrived before it. */
+  replace(vector, { sameEpoch }) {
+    const stock = sameEpoch ? mergeStock(this.state.stock, vector.stock) : (vector.stock ?? {});
+    this.state = { ...EMPTY, ...vector, stock };
+    return Object.keys(this.state);
+  }
+
+  /** A delta as it comes in `st`: whole keys replaced, stock merged. Returns the keys. */
+  apply(delta) {
+    const { stock, ...rest } = delta;
+    this.state = { ...this.state, ...rest, ...(stock && { stock: mergeStock(this.state.stock, stock) }) };
+    return Object.keys(delta);
+  }
+
+  /** What a critical event changes. Returns the keys it touched. */
+  fold(event) {
+    const change = FOLDS[event.t]?.(this.state, event.d, event.ts) ?? {};
+    this.state = { ...this.state, ...change };
+    return Object.keys(change);
+  }
+}
