@@ -1,0 +1,210 @@
+"""A simulated host: runs a pleasant programme in a loop while no human host does anything.
+
+It learns from the room's events who acts. Whatever it did not do itself was a person, and then
+it stays out of the way for `YIELD_S`. What the audience does is not its business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.client import Refused, Viewer
+from loadtest.corpus import ANNOUNCEMENTS, HOST_LINES, PRIZES, PRODUCTS, Product, picture
+from loadtest.persona import NETWORK_ERRORS, lottery_phrase
+from loadtest.scene import Scene
+
+YIELD_S = 75.0  # how long a human's act keeps the director quiet
+CARDS_SHOWN_MAX = 5  # the oldest card goes when one more is shown
+COUNTDOWN_S = 10
+SALE_DURATION_S = 70
+HOLD_S, PAY_S = 120, 100
+STEP_S = 0.5
+COMMENTS_PINNED_MAX = 1
+
+
+@dataclass(slots=True)
+class Item:
+    """One recurring point: due `due_s` after the start, then every `every_s`."""
+
+    act: Callable[[], Awaitable[None]]
+    due_s: float
+    every_s: float
+
+
+class Director:
+    """Acts through the host's own connection."""
+
+    def __init__(self, viewer: Viewer, scene: Scene, *, stock: int, rng: random.Random) -> None:
+        self.viewer, self.scene, self.rng = viewer, scene, rng
+        self.stock = stock  # units of a small sale
+        self._mine: set[tuple[str, str]] = set()
+        self._quiet_until = 0.0
+        self._next_product = 0
+        self._pinned: list[str] = []
+        self._programme = (
+            Item(self._show_card, 1.0, 22.0),
+            Item(self._run_sale, 8.0, 90.0),
+            Item(self._open_lottery, 31.0, 120.0),
+            Item(self._announce, 46.0, 95.0),
+            Item(self._pin, 58.0, 70.0),
+            Item(self._speak, 15.0, 40.0),
+        )
+
+    def notice(self, event: dict[str, Any]) -> None:
+        """Told of every event; a human's act makes us step aside."""
+        act = _act_of(event)
+        if act is None or act in self._mine:
+            return
+        self._quiet_until = time.monotonic() + YIELD_S
+
+    async def run(self) -> None:
+        """The programme, until cancelled. A refused or lost step is left out, not repeated."""
+        await self._tolerantly(self._lay_out)
+        began = time.monotonic()
+        for item in self._programme:
+            item.due_s += began
+        while True:
+            now = time.monotonic()
+            for item in self._programme:
+                if now >= item.due_s:
+                    item.due_s = now + item.every_s * self.rng.uniform(0.92, 1.08)
+                    if now >= self._quiet_until and self.viewer.connected:
+                        await self._tolerantly(item.act)
+            await asyncio.sleep(STEP_S)
+
+    async def _tolerantly(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except (Refused, *NETWORK_ERRORS):
+            return
+
+    async def _command(self, op: str, **params: object) -> dict[str, Any]:
+        return await self.viewer.command(op, **params)
+
+    async def _lay_out(self) -> None:
+        """Tell the server of all products. Those already known are only refreshed."""
+        for product in PRODUCTS:
+            try:
+                await self._put(product, picture(product))
+            except Refused:
+                await self._put(product, "")
+
+    async def _put(self, product: Product, image: str) -> None:
+        await self._command(
+            "product.put",
+            product_id=product.product_id,
+            title=product.title,
+            title_en=product.title_en,
+            image=image,
+            price_cents=product.price_cents,
+            list_cents=product.list_cents,
+        )
+
+    def _take_product(self) -> Product:
+        product = PRODUCTS[self._next_product % len(PRODUCTS)]
+        self._next_product += 1
+        return product
+
+    async def _show_card(self) -> None:
+        if self.scene.running_sale is not None:
+            return  # the sale's own card has the stage
+        await self._show(self._take_product())
+
+    async def _show(self, product: Product, **more: object) -> None:
+        shown = list(self.scene.cards)
+        for old in shown[: max(0, len(shown) + 1 - CARDS_SHOWN_MAX)]:
+            if old != product.product_id:
+                self._mine.add(("card.hidden", old))
+                await self._command("card.hide", product_id=old)
+        self._mine.add(("card.shown", product.product_id))
+        await self._command("card.show", product_id=product.product_id, mode="explaining", **more)
+
+    async def _run_sale(self) -> None:
+        if self.scene.running_sale is not None:
+            return
+        product = self._take_product()
+        sale_id = f"show-{secrets.token_hex(5)}"
+        sku_id = f"{sale_id}-{product.product_id}"
+        self._mine.add(("sale", sale_id))
+        sku = {
+            "sku_id": sku_id,
+            "product_id": product.product_id,
+            "stock": self.stock,
+            "list_cents": product.list_cents,
+            "sale_cents": product.sale_cents,
+            "per_user": 1,
+        }
+        await self._command(
+            "sale.create",
+            sale_id=sale_id,
+            skus=[sku],
+            start="manual",
+            duration_s=SALE_DURATION_S,
+            hold_s=HOLD_S,
+            pay_s=PAY_S,
+        )
+        await self._command("sale.preheat", sale_id=sale_id)
+        await self._show(product, sale_id=sale_id, sku_id=sku_id)
+        await asyncio.sleep(2.0)
+        await self._command("sale.start", sale_id=sale_id, countdown_s=COUNTDOWN_S)
+
+    async def _open_lottery(self) -> None:
+        if self.scene.open_lottery is not None:
+            return
+        phrase = lottery_phrase(self.rng)
+        prize = self.rng.choice(PRIZES)
+        self._mine.add(("lottery.opened", prize))
+        await self._command(
+            "lottery.open",
+            winners=self.rng.randint(1, 3),
+            prize=prize,
+            conditions={"phrase": phrase} if phrase else {},
+            close_ms=self.rng.choice((30_000, 35_000, 45_000)),
+        )
+
+    async def _announce(self) -> None:
+        text = self.rng.choice(ANNOUNCEMENTS)
+        self._mine.add(("announcement", text))
+        await self._command("announce", text=text)
+
+    async def _pin(self) -> None:
+        talk = [each for each in self.scene.comments if len(each["text"]) > 6]
+        if not talk:
+            return
+        chosen = self.rng.choice(talk)["id"]
+        while len(self._pinned) >= COMMENTS_PINNED_MAX:
+            old = self._pinned.pop(0)
+            self._mine.add(("comment.unpinned", old))
+            await self._command("comment.unpin", comment_id=old)
+        self._mine.add(("comment.pinned", chosen))
+        await self._command("comment.pin", comment_id=chosen)
+        self._pinned.append(chosen)
+
+    async def _speak(self) -> None:
+        await self._command("comment.send", text=self.rng.choice(HOST_LINES))
+
+
+def _act_of(event: dict[str, Any]) -> tuple[str, str] | None:
+    """What a host did, as we would remember doing it; None when no host's act shows in it."""
+    kind, d = event["t"], event["d"]
+    if kind == "card.shown":
+        return kind, d["card"]["product_id"]
+    if kind == "card.hidden":
+        return kind, d["product_id"]
+    if kind == "sale.phase":
+        return "sale", d["sale"]["sale_id"]
+    if kind == "lottery.opened":
+        return kind, d["lottery"]["prize"]
+    if kind == "announcement":
+        return kind, d["text"]
+    if kind == "comment.pinned":
+        return kind, d["comment"]["id"]
+    if kind == "comment.unpinned":
+        return kind, d["comment_id"]
+    return None
