@@ -79,7 +79,7 @@ def server_version(binary: Path) -> tuple[int, ...]:
 
 
 def socket_path(directory: Path) -> Path:
-    """Where the Unix socket goes: beside the data, or in a short private folder if that is too long."""
+    """Where the Unix socket goes: beside the data, or a short private folder if that is too long."""
     beside = directory / "redis.sock"
     if len(os.fsencode(beside)) <= SOCKET_PATH_BYTES_MAX:
         return beside
@@ -183,7 +183,7 @@ class EmbeddedRedis:
             stderr=subprocess.DEVNULL,
             pass_fds=(self._lock_fd,),
             start_new_session=True,  # Ctrl-C in the terminal is the supervisor's to handle
-            preexec_fn=die_with_parent(signal.SIGTERM),  # noqa: PLW1509
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )
 
     def _arguments(self) -> list[str]:
@@ -246,7 +246,7 @@ def _lock(directory: Path) -> int:
             if time.monotonic() > deadline_s:
                 os.close(lock_fd)
                 raise EmbeddedRedisError(
-                    f"{directory} is in use by another liveroom; stop it or choose another data_dir."
+                    f"{directory} is in use by another liveroom; stop that or take another data_dir."
                 ) from None
             time.sleep(POLL_S)
         else:

@@ -43,7 +43,7 @@ def embedded_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedde
 
 @pytest.fixture(scope="session")
 def redis_url(embedded_redis: EmbeddedRedis) -> str:
-    """Its address. Tests that use only the address must use the `redis` fixture too, to be flushed."""
+    """Its address. Only a test that also takes `redis` starts on an empty one."""
     return embedded_redis.url
 
 

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server for one test run: no fsync, trust, a Unix socket, gone at the end."""
+"""A throw-away PostgreSQL server for one test run: no fsync, a Unix socket, gone at the end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from server.lifeline import die_with_parent
 
 START_TIMEOUT_S = 30.0
 MISSING = (
-    "PostgreSQL's server programs (initdb, postgres) were not found. The tests run on SQLite and on "
-    "PostgreSQL: run `make test`, which installs them as root, or: sudo apt-get install postgresql"
+    "PostgreSQL's server programs (initdb, postgres) were not found. The tests run on SQLite and "
+    "on PostgreSQL: run `make test`, which installs them as root, or: sudo apt-get install postgresql"
 )
 
 

@@ -143,5 +143,5 @@ def test_an_old_redis_on_the_path_is_refused(
     program.chmod(0o755)
     monkeypatch.setattr(embedded, "_wheel_binary", lambda: None)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    with pytest.raises(EmbeddedRedisError, match="5.0.14, older than 6.2"):
+    with pytest.raises(EmbeddedRedisError, match=r"5\.0\.14, older than 6\.2"):
         embedded.find_server_binary()
