@@ -79,6 +79,16 @@ export class Desk {
     return {};
   }
 
+  /** Ties the shelf's cards to a sale, so that viewers find its buy button; a card being explained stays so. */
+  async showOffers(sale) {
+    for (const sku of sale.skus) {
+      const card = this.cards.value.find((one) => one.product_id === sku.product_id);
+      const offer = { sale_id: sale.sale_id, sku_id: sku.sku_id };
+      const tied = card?.sale_id === sale.sale_id && card.sku_id === sku.sku_id;
+      if (!tied) await this.run("card.show", { product_id: sku.product_id, mode: card?.mode ?? "listed", ...offer });
+    }
+  }
+
   /** Saves a product; its id, or null when refused. */
   async putProduct(product) {
     const answer = await this.run("product.put", product);

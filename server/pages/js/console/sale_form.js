@@ -29,9 +29,9 @@ export function skuOf(productId, field) {
     sku_id: `${productId.slice(0, 48)}-${Date.now().toString(36)}`,
     product_id: productId,
     stock: wholeOf(field("stock"), 1, STOCK_MAX),
-    sale_cents: centsOf(field("sale")),
+    sale_cents: centsOf(field("price")),
     list_cents: centsOf(field("list")),
-    per_user: wholeOf(field("per_user"), 1, PER_USER_MAX),
+    per_user: wholeOf(field("limit"), 1, PER_USER_MAX),
   };
   if (sku.stock === null) return { fault: "console.fault.stock" };
   if (sku.sale_cents === null || sku.list_cents === null) return { fault: "console.fault.price" };
@@ -84,7 +84,7 @@ function Pick({ desk, product, on, first, onToggle }) {
     <td class="shrink"><input type="checkbox" checked=${on} aria-label=${t("console.pick_name", { name })} data-testid="sale-pick-${id}" onChange=${() => onToggle(id)} /></td>
     <td><div class="row"><${Thumb} item=${product} /><span>${name}</span></div></td>
     ${on
-      ? [input("stock", "100", t("console.stock"), "short"), input("sale", textOf(product.price_cents), t("console.sale_price")), input("list", textOf(product.list_cents ?? product.price_cents), t("console.list_price")), input("per_user", "1", t("console.per_user"), "short")]
+      ? [input("stock", "100", t("console.stock"), "short"), input("price", textOf(product.price_cents), t("console.sale_price")), input("list", textOf(product.list_cents ?? product.price_cents), t("console.list_price")), input("limit", "1", t("console.per_user"), "short")]
       : html`<td colspan="4"></td>`}
   </tr>`;
 }
