@@ -10,7 +10,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -70,11 +70,12 @@ class Wire(asyncio.Protocol):
         self._head: bytes | None = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         address = self.viewer.address
         host, path = f"{address.host}:{address.port}", f"/v1/rooms/{address.room}/ws"
-        transport.write(frames.handshake_request(host, path, self._key, subprotocol=SUBPROTOCOL))
+        self.transport.write(
+            frames.handshake_request(host, path, self._key, subprotocol=SUBPROTOCOL)
+        )
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -140,12 +141,13 @@ def _not_minded(viewer: Viewer, code: int) -> None:
 class Viewer:
     """A viewer of one room over any number of connections.
 
-    `on_message` is called with every frame, replies included; `on_lost` once per ended connection.
+    `on_message` is called with every frame, replies included; `on_lost` once for each connection
+    that ended after its hello was answered.
     """
 
     __slots__ = (
         "_asked_from", "_pending", "_ping_timer", "_wire", "address", "broken", "epoch", "history",
-        "last_id", "messages", "name", "on_lost", "on_message", "seq", "token", "user",
+        "last_id", "messages", "name", "on_lost", "on_message", "seq", "token", "user", "welcome",
     )  # fmt: skip
 
     def __init__(
@@ -170,6 +172,7 @@ class Viewer:
         self.last_id = 0
         self.user: dict[str, Any] = {}
         self.broken: list[str] = []  # violations of the framing, at most one per connection
+        self.welcome = False  # whether this connection's hello was answered
         self._asked_from: Position | None = None
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._wire: Wire | None = None
@@ -177,7 +180,7 @@ class Viewer:
 
     @property
     def connected(self) -> bool:
-        return self._wire is not None
+        return self._wire is not None and self.welcome
 
     @property
     def position(self) -> Position | None:
@@ -217,6 +220,7 @@ class Viewer:
         self.history.records.append(Joined(at, self._asked_from, recovered, replayed))
         self.epoch, self.seq = at
         self.user = hello.get("user", {})
+        self.welcome = True
 
     def send(self, op: str, **params: object) -> asyncio.Future[dict[str, Any]]:
         """Ask for `op`; the future ends with the `ok`, or raises Refused or Lost."""
@@ -281,7 +285,9 @@ class Viewer:
             if not future.done():
                 future.set_exception(Lost(wire.close_code))
                 future.exception()  # read here: a sender may have stopped waiting
-        self.on_lost(self, wire.close_code)
+        if self.welcome:
+            self.welcome = False
+            self.on_lost(self, wire.close_code)
 
     def cut(self) -> None:
         """End without a close frame, as a lost network does."""

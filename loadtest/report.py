@@ -99,7 +99,7 @@ def provenance(*, seed: int | None, command: Sequence[str] | None = None) -> dic
             "cores": os.cpu_count(),
             "python": platform.python_version(),
         },
-        "command": shlex.join(command or [Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(command or [Path(sys.executable).name, *sys.orig_argv[1:]]),
         "seed": seed,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -1,0 +1,304 @@
+"""The raw swarm: an open-loop crowd on one room, all clients measured, then the invariants.
+
+    python -m loadtest.swarm --url http://127.0.0.1:8000 --viewers 2000 --comments 100 \\
+        --seconds 20 --buyers 300 --stock 100 --json out.json
+
+Exit status 1 when an invariant was broken. Needs a host token, or a server in development mode,
+or the server's JWT secret in LIVEROOM_JWT_SECRET.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import uvloop
+from rich.console import Console
+
+from loadtest.api import LiveroomApi
+from loadtest.checks import DETAILS_MAX, Failure, chat_failures, summary, winner_failures
+from loadtest.crowd import CrowdResult
+from loadtest.parts import LocalPart, RemotePart, make_parts
+from loadtest.plan import Plan
+from loadtest.report import Histogram, print_latencies, print_table, provenance, write_json
+from loadtest.sale_checks import audit_failures, final_stock_failures, purchase_failures
+from loadtest.seat import clock_us
+from loadtest.stage import Stage
+
+START_DELAY_S = 1.0  # between the last join and the first comment, for all processes
+SALE_AT = 0.3  # the sale's countdown begins after this share of the run
+AUDIT_STEP_S = 0.25
+SATURATED_CPU = 0.9  # own share of a core above which our figures are our own slowness
+SATURATED_LAG_MS = 50.0
+
+
+@dataclass
+class Outcome:
+    """A finished run: what was measured, and what was broken."""
+
+    plan: Plan
+    stock: int
+    winners: int
+    results: list[CrowdResult]
+    published: int = 0
+    audits: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def latencies(self) -> dict[str, Histogram]:
+        merged: dict[str, Histogram] = {}
+        for result in self.results:
+            for name, histogram in result.latencies.items():
+                merged.setdefault(name, Histogram()).merge(histogram)
+        return {name: histogram for name, histogram in merged.items() if histogram.count}
+
+    def total(self, name: str) -> int:
+        return sum(int(getattr(result, name)) for result in self.results)
+
+    def counts(self, name: str) -> dict[str, int]:
+        total: Counter[object] = Counter()
+        for result in self.results:
+            total.update(getattr(result, name))
+        return {str(key): count for key, count in total.most_common()}
+
+    @property
+    def saturated(self) -> bool:
+        return any(
+            result.cpu_share > SATURATED_CPU or result.lag_p99_ms > SATURATED_LAG_MS
+            for result in self.results
+        )
+
+
+async def run_swarm(plan: Plan, *, stock: int, winners: int, host_token: str | None) -> Outcome:
+    """The whole run against a server that is up."""
+    async with LiveroomApi(plan.url, jwt_secret=plan.jwt_secret) as api:
+        token = host_token or (await api.person("swarm-host", role="host")).token
+        stage = Stage(api, plan.room, token=token)
+        await stage.open()
+        if plan.buyers:
+            sale_id, sku_id = await stage.make_sale(stock=stock)
+            plan = replace(plan, sale_id=sale_id, sku_id=sku_id)
+        parts = make_parts(plan)
+        await asyncio.gather(*(part.join() for part in parts))
+        outcome = Outcome(plan, stock, winners, [])
+        lottery_id = await _load(stage, parts, outcome)
+        await _settle(stage, parts, outcome, lottery_id)
+        return outcome
+
+
+async def _load(stage: Stage, parts: Sequence[LocalPart | RemotePart], outcome: Outcome) -> str:
+    """The measured time. Returns the lottery's id, or nothing."""
+    plan = outcome.plan
+    begin_us = clock_us() + int(START_DELAY_S * 1e6)
+    beside = [asyncio.create_task(stage.keep_announcing(2.0))]
+    running = asyncio.gather(*(part.run(begin_us) for part in parts))
+    await asyncio.sleep(START_DELAY_S)
+    lottery_id = await stage.open_lottery(outcome.winners) if plan.entrants else ""
+    if plan.buyers:
+        beside.append(asyncio.create_task(_sell(stage, outcome)))
+    await running
+    for task in beside:
+        task.cancel()
+    for task in beside:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    return lottery_id
+
+
+async def _sell(stage: Stage, outcome: Outcome) -> None:
+    """Start the sale, then look at the audit all the time."""
+    plan = outcome.plan
+    await asyncio.sleep(plan.seconds * SALE_AT)
+    await stage.start_sale(plan.sale_id)
+    while True:
+        outcome.failures += audit_failures(await stage.api.audit(plan.room, stage.token))
+        outcome.audits += 1
+        await asyncio.sleep(AUDIT_STEP_S)
+
+
+async def _settle(
+    stage: Stage, parts: Sequence[LocalPart | RemotePart], outcome: Outcome, lottery_id: str
+) -> None:
+    await stage.return_if_lost()
+    draw = await stage.draw(lottery_id) if lottery_id else None
+    end = await stage.end_position()
+    outcome.published = sum([await part.accepted() for part in parts])
+    outcome.results = await asyncio.gather(*(part.settle(outcome.published, end) for part in parts))
+    _judge(outcome, draw)
+    if outcome.plan.buyers:
+        await _judge_sale(stage, outcome)
+
+
+def _judge(outcome: Outcome, draw: dict[str, Any] | None) -> None:
+    for result in outcome.results:
+        outcome.failures += result.failures
+        outcome.failures += chat_failures(result.tallies, published=outcome.published)
+    if draw is not None:
+        joined = [user for result in outcome.results for user in result.entrants]
+        outcome.failures += winner_failures(draw, joined=joined, winners_count=outcome.winners)
+
+
+async def _judge_sale(stage: Stage, outcome: Outcome) -> None:
+    plan, stock = outcome.plan, outcome.stock
+    answers = [answer for result in outcome.results for answer in result.purchases]
+    outcome.failures += purchase_failures(
+        answers,
+        stock={plan.sku_id: stock},
+        per_user=1,
+        demand={plan.sku_id: len({answer.user_id for answer in answers})},
+    )
+    audit = await stage.api.audit(plan.room, stage.token)
+    outcome.failures += audit_failures(audit)
+    taken = {plan.sku_id: len({each.reservation_id for each in answers if each.held})}
+    outcome.failures += final_stock_failures(audit, sale_id=plan.sale_id, taken=taken)
+
+
+def document(outcome: Outcome, *, seed: int) -> dict[str, Any]:
+    """Everything about the run, for the JSON file."""
+    plan = outcome.plan
+    tallies = [tally for result in outcome.results for tally in result.tallies]
+    whole = [tally for tally in tallies if tally.whole_window]
+    shown = sum(tally.shown for tally in tallies)
+    offered = outcome.published * len(whole)
+    held = {each.reservation_id for result in outcome.results for each in result.purchases}
+    return {
+        **provenance(seed=seed),
+        "plan": {
+            "viewers": plan.viewers,
+            "comments_per_s": plan.comments_per_s,
+            "seconds": plan.seconds,
+            "buyers": plan.buyers,
+            "stock": outcome.stock,
+            "churn_per_s": plan.churn_per_s,
+            "cuts_per_s": plan.cuts_per_s,
+            "processes": plan.parts,
+        },
+        "joined": outcome.total("joined"),
+        "not_joined": outcome.total("not_joined"),
+        "join_s": round(max(result.join_s for result in outcome.results), 2),
+        "comments_published": outcome.published,
+        "comments_refused": outcome.counts("refused"),
+        "deliveries": shown,
+        "deliveries_per_s": round(shown / plan.seconds, 1),
+        "frames": outcome.total("frames"),
+        "whole_window_viewers": len(whole),
+        "delivered_percent": round(100 * sum(t.shown for t in whole) / offered, 3)
+        if offered
+        else 0.0,
+        "told_dropped": sum(tally.dropped for tally in tallies),
+        "doubled": sum(tally.doubled for tally in tallies),
+        "closes": outcome.counts("closes"),
+        "came_back": outcome.total("resumes"),
+        "reservations": len(held - {""}),
+        "purchase_answers": dict(
+            Counter(each.code or "held" for result in outcome.results for each in result.purchases)
+        ),
+        "lottery_entries": sum(len(result.entrants) for result in outcome.results),
+        "audits": outcome.audits,
+        "latency_ms": {name: each.summary_ms() for name, each in outcome.latencies.items()},
+        "generator": {
+            "cpu_share": [round(result.cpu_share, 3) for result in outcome.results],
+            "loop_lag_p99_ms": [round(result.lag_p99_ms, 1) for result in outcome.results],
+            "saturated": outcome.saturated,
+        },
+        "broken": summary(outcome.failures),
+        "broken_examples": [list(failure) for failure in outcome.failures[:DETAILS_MAX]],
+    }
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    plan = found["plan"]
+    title = (
+        f"{plan['viewers']} viewers, {plan['comments_per_s']:g} comments/s, {plan['seconds']:g} s"
+    )
+    names = ("joined", "not_joined", "join_s", "comments_published", "comments_refused",
+             "deliveries_per_s", "frames", "delivered_percent", "told_dropped", "doubled", "closes",
+             "came_back", "reservations", "purchase_answers", "lottery_entries",
+             "audits")  # fmt: skip
+    rows = [[name.replace("_", " "), found[name]] for name in names if found[name] != {}]
+    print_table(title, ["", "figure"], rows, console=console)
+    print_latencies("Latency, all clients", found["latency_ms"], console=console)
+    generator = found["generator"]
+    console.print(f"generator: CPU {generator['cpu_share']} of a core, "
+                  f"loop lag p99 {generator['loop_lag_p99_ms']} ms")  # fmt: skip
+    if generator["saturated"]:
+        console.print("[yellow]the generator was saturated: latencies include its own delay")
+    if found["broken"]:
+        console.print(f"[red]BROKEN: {found['broken']}")
+        for example in found["broken_examples"]:
+            console.print("  " + " · ".join(example), markup=False)
+    else:
+        console.print("[green]invariants hold: nothing lost, doubled, out of order or oversold")
+    console.print(f"commit {found['commit']} · seed {found['seed']} · {found['command']}",
+                  markup=False)  # fmt: skip
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.swarm", description="An open-loop crowd on one room."
+    )
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--room", help="default: a new one")
+    parser.add_argument("--host-token", default=os.environ.get("LIVEROOM_HOST_TOKEN"))
+    parser.add_argument("--viewers", type=int, default=500)
+    parser.add_argument("--comments", type=float, default=50, help="comments per second")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--buyers", type=int, default=0, help="buyers at the sale's start")
+    parser.add_argument("--stock", type=int, default=100)
+    parser.add_argument("--winners", type=int, default=5)
+    parser.add_argument("--churn", type=float, default=0, help="viewers replaced per second")
+    parser.add_argument("--cuts", type=float, default=0, help="connections cut per second")
+    parser.add_argument("--joins", type=float, default=400, help="joins per second")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", help="write all figures here")
+    parser.add_argument("--p99-ms", type=float, help="fail when comments' p99 is above this")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _arguments(arguments)
+    speakers = min(given.viewers, max(50, int(given.comments * 2)))
+    plan = Plan(
+        url=given.url,
+        room=given.room or f"swarm-{secrets.token_hex(4)}",
+        viewers=given.viewers,
+        comments_per_s=given.comments,
+        seconds=given.seconds,
+        buyers=given.buyers,
+        speakers=speakers,
+        entrants=speakers if given.winners else 0,
+        churn_per_s=given.churn,
+        cuts_per_s=given.cuts,
+        joins_per_s=given.joins,
+        seed=given.seed,
+        parts=given.processes,
+        jwt_secret=os.environ.get("LIVEROOM_JWT_SECRET"),
+    )
+    began = time.monotonic()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        outcome = runner.run(
+            run_swarm(plan, stock=given.stock, winners=given.winners, host_token=given.host_token)
+        )
+    found = document(outcome, seed=given.seed)
+    found["took_s"] = round(time.monotonic() - began, 1)
+    p99 = found["latency_ms"].get("comment", {}).get("p99", 0.0)
+    if given.p99_ms and p99 > given.p99_ms:
+        found["broken"]["too_slow"] = 1
+    show(found, Console(width=100))
+    if given.json:
+        write_json(given.json, found)
+    return 1 if found["broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
