@@ -1,4 +1,4 @@
-"""The package's small tree of errors. Wire codes are mapped to HTTP status at the edge, not here."""
+"""The package's small tree of errors. The edge maps wire codes to HTTP status, not this file."""
 
 from __future__ import annotations
 
@@ -34,3 +34,7 @@ class Unavailable(RoomError):
     """Redis or SQL did not answer in time. Whether the act happened is unknown: ask again."""
 
     retry_ms = 1_000
+
+
+class Lost(RoomError):
+    """The room went on without this copy (a new epoch, or its data is gone): open it again."""

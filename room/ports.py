@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from room.lottery import LotteryRecord, Progress
-from room.shapes import Receipt
+from room.shapes import Receipt, Winner
 from room.state import RoomState
 
 
@@ -149,17 +149,20 @@ class LotteryStore(Protocol):
 
     async def join(
         self, room_id: str, lottery_id: str, entrants: Sequence[tuple[str, str]]
-    ) -> list[Receipt]:
-        """Receipts of (user_id, name) in the order given; who is in already gets the old one.
+    ) -> list[Receipt | None]:
+        """Enter (user_id, name) in the order given; who is in already gets their old receipt.
 
-        Refuses with `closed` or `not_found`.
+        None for who came after the entries were closed or full. Refuses with `not_found`.
         """
         ...
 
     async def freeze(
-        self, room_id: str, lottery_id: str, *, excluded: Sequence[str], now_ms: int
+        self, room_id: str, lottery_id: str, *, banned: Collection[str], now_ms: int
     ) -> Progress | None:
-        """Close the entries, or say how they were closed. None when there is no such lottery."""
+        """Close the entries, or say how they were closed. None when there is no such lottery.
+
+        Entrants who are among `banned` at this moment are excluded from winning.
+        """
         ...
 
     async def entries(self, room_id: str, lottery_id: str) -> list[tuple[str, str]]:
@@ -167,9 +170,9 @@ class LotteryStore(Protocol):
         ...
 
     async def store_result(
-        self, room_id: str, lottery_id: str, *, result: bytes, now_ms: int
+        self, room_id: str, lottery_id: str, *, winners: Sequence[Winner], now_ms: int
     ) -> bool:
-        """Fix the result of a frozen lottery. False when it is not frozen (any more)."""
+        """Fix the winners of a frozen lottery. False when it is not frozen (any more)."""
         ...
 
     async def void(self, room_id: str, lottery_id: str, *, now_ms: int) -> bool:

@@ -147,7 +147,7 @@ _CHANGED: Final[dict[type[ev.Event], frozenset[str]]] = {
 }
 
 
-def apply(state: RoomState, event: ev.Event) -> RoomState:  # noqa: PLR0911
+def apply(state: RoomState, event: ev.Event) -> RoomState:
     """The state after the event. Total: an event about something unknown changes nothing."""
     match event:
         case ev.CardShown(card):

@@ -1,0 +1,283 @@
+"""A lottery over its stores: opened, entered, frozen, drawn once, told, and finished after a crash.
+
+The order is always: make it durable, then tell the room. Every step may be repeated, so `resume`
+finishes whatever a crash left by doing the remaining steps again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from room import lottery as rules
+from room.errors import Lost, Refused, Unavailable
+from room.limits import ENTRIES_MAX
+from room.lottery import LotteryRecord, LotterySpec
+from room.micro_batch import MicroBatch
+from room.ports import LotteryArchive, LotteryStore, RoomStore
+from room.replica import Replica
+from room.room import Rooms
+from room.shapes import Lottery, Receipt, User, Winner
+
+SEED_BYTES: Final = 32
+JOIN_BATCH_MAX: Final = 256
+JOIN_WAITING_MAX: Final = 10_000  # per lottery and worker; about a second of work
+
+# In the timetable a real time is a closing or opening time; this one means "draw it now".
+DRAW_ASKED: Final = 1
+# A lottery in the timetable but not in the store: created this moment, or never after a crash.
+CREATING_MS_MAX: Final = 60_000
+
+ReplicaOf = Callable[[str], Awaitable[Replica | None]]
+
+
+class Giveaways:
+    """Use cases of lotteries. `random_bytes` must be a secure source."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        store: RoomStore,
+        lotteries: LotteryStore,
+        archive: LotteryArchive,
+        *,
+        new_id: Callable[[str], str],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._rooms = rooms
+        self._store = store
+        self._lotteries = lotteries
+        self._archive = archive
+        self._new_id = new_id
+        self._random_bytes = random_bytes
+        self._joins: MicroBatch[tuple[str, str], tuple[str, str], Receipt | None] = MicroBatch(
+            self._join_batch, batch_max=JOIN_BATCH_MAX, waiting_max=JOIN_WAITING_MAX
+        )
+
+    async def open(self, replica: Replica, spec: LotterySpec, now_ms: int) -> Lottery:
+        """Commit to seed and rules, then tell the room. Refuses room_ended, conflict."""
+        rules.require_may_open(replica.state)
+        record = rules.record(
+            spec,
+            room_id=replica.room_id,
+            lottery_id=self._new_id("lottery"),
+            seed=self._random_bytes(SEED_BYTES),
+            now_ms=now_ms,
+        )
+        room_id, lottery_id = record.room_id, record.lottery_id
+        await self._archive.save_lottery(record, now_ms)
+        await self._lotteries.schedule(room_id, lottery_id, now_ms)
+        if not await self._lotteries.create(record):
+            raise Unavailable("a lottery of this id exists already")
+        await self._tell_opened(replica, record, now_ms)
+        return record.face
+
+    async def _tell_opened(self, replica: Replica, record: LotteryRecord, now_ms: int) -> None:
+        await self._rooms.change(replica, lambda state: rules.told_opened(state, record), now_ms)
+        if record.face.close_ms is None:
+            await self._lotteries.unschedule(record.room_id, record.lottery_id)
+        else:
+            await self._lotteries.schedule(record.room_id, record.lottery_id, record.face.close_ms)
+
+    async def join(
+        self, replica: Replica, lottery_id: str, user: User, phrase: str | None, now_ms: int
+    ) -> Receipt:
+        """Enter once; again gives the same receipt, also late. Refuses closed, not_qualified, …"""
+        lottery = rules.require_known(replica.state, lottery_id)
+        if not rules.is_open(lottery, now_ms):
+            return await self._receipt_after_closing(replica.room_id, lottery_id, user)
+        watched_ms = 0
+        if lottery.conditions.watch_s is not UNSET:
+            watched_ms = await self._store.watched_ms(replica.room_id, user.id)
+        rules.require_may_enter(
+            replica.state, lottery_id, user, phrase=phrase, watched_ms=watched_ms
+        )
+        receipt = await self._joins.submit((replica.room_id, lottery_id), (user.id, user.name))
+        if receipt is None:
+            raise _closed()
+        return receipt
+
+    async def _receipt_after_closing(self, room_id: str, lottery_id: str, user: User) -> Receipt:
+        """Someone whose answer was lost asks again after the end: they are in all the same."""
+        receipt = await self.receipt(room_id, lottery_id, user.id)
+        if receipt is None:
+            raise _closed()
+        return receipt
+
+    async def receipt(self, room_id: str, lottery_id: str, user_id: str) -> Receipt | None:
+        return await self._lotteries.receipt(room_id, lottery_id, user_id)
+
+    async def _join_batch(
+        self, key: tuple[str, str], entrants: Sequence[tuple[str, str]]
+    ) -> list[Receipt | None]:
+        return await self._lotteries.join(key[0], key[1], entrants)
+
+    async def freeze(self, replica: Replica, lottery_id: str, now_ms: int) -> LotteryRecord:
+        """Close the entries and publish their root. Again is harmless until the draw."""
+        rules.require_known(replica.state, lottery_id)
+        room_id = replica.room_id
+        progress = await self._lotteries.freeze(
+            room_id, lottery_id, banned=replica.state.banned.keys(), now_ms=now_ms
+        )
+        record = await self._lotteries.load(room_id, lottery_id)
+        if progress is None or record is None:
+            raise Refused("not_found", "the entries of this lottery are gone")
+        if record.state == "void":
+            raise Refused("conflict", "this lottery was called off")
+        await self._rooms.change(replica, lambda state: rules.told_frozen(state, record), now_ms)
+        return record
+
+    async def draw(self, replica: Replica, lottery_id: str, now_ms: int) -> tuple[Winner, ...]:
+        """Freeze if still open, decide, store, tell. Only one draw succeeds.
+
+        Refuses not_found, and conflict when it has been drawn or called off.
+        """
+        if rules.require_known(replica.state, lottery_id).state in ("drawn", "void"):
+            raise _drawn_already()
+        await self._lotteries.schedule(replica.room_id, lottery_id, DRAW_ASKED)
+        record = await self.freeze(replica, lottery_id, now_ms)
+        drawn, first = await self._decide(record, now_ms)
+        await self._tell_drawn(replica, drawn, now_ms)
+        if not first:
+            raise _drawn_already()
+        return drawn.winners
+
+    async def _decide(self, record: LotteryRecord, now_ms: int) -> tuple[LotteryRecord, bool]:
+        """The stored result, and whether this call was the one that stored it."""
+        room_id, lottery_id = record.room_id, record.lottery_id
+        entries = tuple(await self._lotteries.entries(room_id, lottery_id))
+        if record.state == "drawn":
+            return replace(record, entries=entries), False
+        frozen = replace(record, entries=entries)
+        await self._archive.save_lottery(frozen, now_ms)
+        first = await self._lotteries.store_result(
+            room_id, lottery_id, winners=rules.winners(frozen, entries), now_ms=now_ms
+        )
+        stored = await self._lotteries.load(room_id, lottery_id)
+        if stored is None or stored.state != "drawn":
+            raise Refused("conflict", "this lottery was called off")
+        return replace(stored, entries=entries), first
+
+    async def _tell_drawn(self, replica: Replica, drawn: LotteryRecord, now_ms: int) -> None:
+        await self._archive.save_lottery(drawn, now_ms)
+        await self._rooms.change(replica, lambda state: rules.told_drawn(state, drawn), now_ms)
+        await self._lotteries.unschedule(drawn.room_id, drawn.lottery_id)
+
+    async def resume(self, now_ms: int, replica_of: ReplicaOf) -> int:
+        """Do what is due or was left by a crash; returns how many lotteries moved on.
+
+        One lottery that cannot go on does not keep the others waiting.
+        """
+        moved = 0
+        for room_id, lottery_id, at_ms in await self._lotteries.due(now_ms):
+            replica = await replica_of(room_id)
+            if replica is None:
+                await self._lotteries.unschedule(room_id, lottery_id)
+                continue
+            try:
+                moved += await self._resume_one(replica, lottery_id, at_ms, now_ms)
+            except (Refused, Lost):
+                continue  # called off meanwhile, or the copy is being opened again
+        return moved
+
+    async def _resume_one(self, replica: Replica, lottery_id: str, at_ms: int, now_ms: int) -> int:
+        record = await self._lotteries.load(replica.room_id, lottery_id)
+        if record is None:
+            if at_ms < now_ms - CREATING_MS_MAX:
+                await self._lotteries.unschedule(replica.room_id, lottery_id)
+                await self.settle(replica, now_ms)
+            return 0
+        if record.state == "void":
+            await self._tell_void(replica, lottery_id, "called off", now_ms)
+            return 1
+        close_ms = record.face.close_ms
+        if record.state == "open" and at_ms != DRAW_ASKED and (close_ms or now_ms + 1) > now_ms:
+            await self._tell_opened(replica, record, now_ms)
+            return 1
+        if lottery_id not in replica.state.lotteries:
+            await self._rooms.change(
+                replica, lambda state: rules.told_opened(state, record), now_ms
+            )
+        frozen = await self.freeze(replica, lottery_id, now_ms)
+        drawn, _ = await self._decide(frozen, now_ms)
+        await self._tell_drawn(replica, drawn, now_ms)
+        return 1
+
+    async def settle(self, replica: Replica, now_ms: int) -> None:
+        """After a room was rebuilt: put unfinished lotteries back on the timetable.
+
+        Where Redis lost the entries, a result or frozen entries in the archive still count;
+        without them nobody can be drawn fairly and the lottery is called off.
+        """
+        unfinished = [
+            lottery
+            for lottery in replica.state.lotteries.values()
+            if lottery.state in ("open", "frozen")
+        ]
+        for lottery in unfinished:
+            record = await self._lotteries.load(replica.room_id, lottery.lottery_id)
+            if record is None:
+                await self._settle_lost(replica, lottery.lottery_id, now_ms)
+            elif record.state != "open":
+                await self._lotteries.schedule(replica.room_id, lottery.lottery_id, DRAW_ASKED)
+            elif record.face.close_ms is not None:
+                await self._lotteries.schedule(
+                    replica.room_id, lottery.lottery_id, record.face.close_ms
+                )
+
+    async def _settle_lost(self, replica: Replica, lottery_id: str, now_ms: int) -> None:
+        archived = await self._archive.load_lottery(lottery_id)
+        if archived is not None and archived.state == "frozen":
+            archived = replace(
+                archived,
+                state="drawn",
+                drawn_ms=now_ms,
+                winners=rules.winners(archived, archived.entries),
+            )
+        if archived is not None and archived.state == "drawn":
+            await self._tell_drawn(replica, archived, now_ms)
+            return
+        if archived is not None:
+            await self._archive.save_lottery(replace(archived, state="void"), now_ms)
+        await self._tell_void(replica, lottery_id, "its entries were lost", now_ms)
+
+    async def _tell_void(self, replica: Replica, lottery_id: str, reason: str, now_ms: int) -> None:
+        await self._rooms.change(
+            replica, lambda state: rules.told_void(state, lottery_id, reason), now_ms
+        )
+        await self._lotteries.unschedule(replica.room_id, lottery_id)
+
+    async def counts(self, replica: Replica) -> dict[str, int]:
+        """Entries so far of the lotteries that are open."""
+        opened = [
+            lottery.lottery_id
+            for lottery in replica.state.lotteries.values()
+            if lottery.state == "open"
+        ]
+        return await self._lotteries.counts(replica.room_id, opened) if opened else {}
+
+    async def proof(self, lottery_id: str) -> dict[str, object] | None:
+        """What anybody may check (see `fairness.verify`). None for an unknown lottery."""
+        archived = await self._archive.load_lottery(lottery_id)
+        if archived is None:
+            return None
+        if archived.state in ("drawn", "void"):
+            return rules.proof(archived)
+        live = await self._lotteries.load(archived.room_id, lottery_id)
+        if live is None:
+            return rules.proof(archived)
+        if live.state != "drawn":
+            return rules.proof(live)
+        entries = tuple(await self._lotteries.entries(archived.room_id, lottery_id))
+        return rules.proof(replace(live, entries=entries))
+
+
+def _closed() -> Refused:
+    return Refused("closed", f"entries are closed (or all {ENTRIES_MAX} places are taken)")
+
+
+def _drawn_already() -> Refused:
+    return Refused("conflict", "this lottery has ended already")
