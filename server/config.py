@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ from pydantic_settings import (
 from server.tokens import SYMMETRIC
 
 PREFIX = "LIVEROOM_"
-NOT_SETTINGS = frozenset({"LIVEROOM_CONFIG", "LIVEROOM_STATUS_FD"})
+NOT_SETTINGS = frozenset({"LIVEROOM_CONFIG", "LIVEROOM_HOST_TOKEN", "LIVEROOM_STATUS_FD"})
 SECRET_BYTES_MIN = 32  # off loopback; RFC 7518 section 3.2 for HS256
 SECRETS_FILE = "secrets.json"
 SECRET_KEYS = ("jwt_secret", "payment_secret")
@@ -167,8 +167,8 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower() if parts.scheme and parts.netloc else ""
 
 
-def _loader(file: Path | None) -> type[Settings]:
-    class Loader(Settings, BaseSettings):  # type: ignore[misc]  # both configure one model
+def _loader(file: Path | None) -> Callable[..., Settings]:
+    class Loader(Settings, BaseSettings):
         model_config = SettingsConfigDict(
             env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
         )

@@ -7,7 +7,6 @@ a role may do is not decided here.
 from __future__ import annotations
 
 import re
-import unicodedata
 import warnings
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,9 +14,10 @@ from typing import Any, Final
 import jwt
 from cryptography.hazmat.primitives import serialization
 
+from room.text import clean_name
+
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOKEN_BYTES_MAX = 4096
-NAME_CHARACTERS_MAX = 40
 CLOCK_SKEW_MS = 30_000  # between the issuer's clock and ours, for `iat` and `nbf` only
 EXPIRY_S_MAX = 2**43  # keeps milliseconds within a double's exact integers
 SYMMETRIC: Final = frozenset({"HS256", "HS384", "HS512"})
@@ -114,7 +114,7 @@ class Tokens:
             _identity(claims)
         except BadToken:
             raise ValueError(
-                f"not valid: sub {sub!r}, role {role!r} (one of {', '.join(ROLES)}) or room {room!r}"
+                f"not valid: sub {sub!r}, role {role!r} (of {', '.join(ROLES)}) or room {room!r}"
             ) from None
         if self._signing_key is None:
             raise ValueError("a public key cannot sign: give the private key to make tokens")
@@ -138,7 +138,7 @@ class Tokens:
         return identity
 
     def _read(self, token: str) -> tuple[Identity, dict[str, Any]]:
-        if not isinstance(token, str) or len(token) > TOKEN_BYTES_MAX:
+        if len(token) > TOKEN_BYTES_MAX:
             raise BadToken
         try:
             with warnings.catch_warnings():
@@ -176,27 +176,13 @@ def _identity(claims: dict[str, Any]) -> Identity:
         raise BadToken
     return Identity(
         user_id=sub,
-        name=clean_name(name) or sub,
+        name=clean_name(name, sub),
         role=role,
         room=room,
         expires_ms=_seconds(claims.get("exp")) * 1000,
         tier=tier,
         src=src,
     )
-
-
-def clean_name(name: str) -> str:
-    """A name safe to show beside others: NFC, one line, no invisible or direction-changing marks."""
-    normal = unicodedata.normalize("NFC", name[: NAME_CHARACTERS_MAX * 4])
-    visible = (c if unicodedata.category(c)[0] != "C" else " " for c in normal)
-    spaced = " ".join("".join(visible).split())
-    kept: list[str] = []
-    marks = 0
-    for character in spaced:
-        marks = marks + 1 if unicodedata.category(character) == "Mn" else 0
-        if marks <= 2:  # towers of combining marks cover the lines above
-            kept.append(character)
-    return "".join(kept[:NAME_CHARACTERS_MAX]).strip()
 
 
 def _seconds(value: object) -> int:
