@@ -202,3 +202,14 @@ def _seed_matches(draw: Mapping[str, Any]) -> bool:
 def summary(failures: Sequence[Failure]) -> dict[str, int]:
     """How often each kind occurred."""
     return dict(sorted(Counter(failure.kind for failure in failures).items()))
+
+
+def examples(failures: Sequence[Failure], *, each: int = 3) -> list[Failure]:
+    """The first few of each kind."""
+    taken: Counter[str] = Counter()
+    chosen: list[Failure] = []
+    for failure in failures:
+        taken[failure.kind] += 1
+        if taken[failure.kind] <= each:
+            chosen.append(failure)
+    return chosen

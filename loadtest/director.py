@@ -10,6 +10,7 @@ import asyncio
 import random
 import secrets
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ CARDS_SHOWN_MAX = 5  # the oldest card goes when one more is shown
 COUNTDOWN_S = 10
 SALE_DURATION_S = 70
 HOLD_S, PAY_S = 120, 100
+ACTS_REMEMBERED_MAX = 400  # an hour of the programme; events follow acts within seconds
 STEP_S = 0.5
 COMMENTS_PINNED_MAX = 1
 
@@ -43,8 +45,8 @@ class Director:
     def __init__(self, viewer: Viewer, scene: Scene, *, stock: int, rng: random.Random) -> None:
         self.viewer, self.scene, self.rng = viewer, scene, rng
         self.stock = stock  # units of a small sale
-        self._mine: set[tuple[str, str]] = set()
-        self._quiet_until = 0.0
+        self._mine: deque[tuple[str, str]] = deque(maxlen=ACTS_REMEMBERED_MAX)
+        self._quiet_until = float("-inf")
         self._next_product = 0
         self._pinned: list[str] = []
         self._programme = (
@@ -63,6 +65,15 @@ class Director:
             return
         self._quiet_until = time.monotonic() + YIELD_S
 
+    def remember(self, kind: str, name: str) -> None:
+        """We are about to do this ourselves."""
+        self._mine.append((kind, name))
+
+    @property
+    def yields(self) -> bool:
+        """Whether a human host acted a short while ago."""
+        return time.monotonic() < self._quiet_until
+
     async def run(self) -> None:
         """The programme, until cancelled. A refused or lost step is left out, not repeated."""
         await self._tolerantly(self._lay_out)
@@ -74,7 +85,7 @@ class Director:
             for item in self._programme:
                 if now >= item.due_s:
                     item.due_s = now + item.every_s * self.rng.uniform(0.92, 1.08)
-                    if now >= self._quiet_until and self.viewer.connected:
+                    if not self.yields and self.viewer.connected:
                         await self._tolerantly(item.act)
             await asyncio.sleep(STEP_S)
 
@@ -120,9 +131,9 @@ class Director:
         shown = list(self.scene.cards)
         for old in shown[: max(0, len(shown) + 1 - CARDS_SHOWN_MAX)]:
             if old != product.product_id:
-                self._mine.add(("card.hidden", old))
+                self.remember("card.hidden", old)
                 await self._command("card.hide", product_id=old)
-        self._mine.add(("card.shown", product.product_id))
+        self.remember("card.shown", product.product_id)
         await self._command("card.show", product_id=product.product_id, mode="explaining", **more)
 
     async def _run_sale(self) -> None:
@@ -131,7 +142,7 @@ class Director:
         product = self._take_product()
         sale_id = f"show-{secrets.token_hex(5)}"
         sku_id = f"{sale_id}-{product.product_id}"
-        self._mine.add(("sale", sale_id))
+        self.remember("sale", sale_id)
         sku = {
             "sku_id": sku_id,
             "product_id": product.product_id,
@@ -159,7 +170,7 @@ class Director:
             return
         phrase = lottery_phrase(self.rng)
         prize = self.rng.choice(PRIZES)
-        self._mine.add(("lottery.opened", prize))
+        self.remember("lottery.opened", prize)
         await self._command(
             "lottery.open",
             winners=self.rng.randint(1, 3),
@@ -170,7 +181,7 @@ class Director:
 
     async def _announce(self) -> None:
         text = self.rng.choice(ANNOUNCEMENTS)
-        self._mine.add(("announcement", text))
+        self.remember("announcement", text)
         await self._command("announce", text=text)
 
     async def _pin(self) -> None:
@@ -180,9 +191,9 @@ class Director:
         chosen = self.rng.choice(talk)["id"]
         while len(self._pinned) >= COMMENTS_PINNED_MAX:
             old = self._pinned.pop(0)
-            self._mine.add(("comment.unpinned", old))
+            self.remember("comment.unpinned", old)
             await self._command("comment.unpin", comment_id=old)
-        self._mine.add(("comment.pinned", chosen))
+        self.remember("comment.pinned", chosen)
         await self._command("comment.pin", comment_id=chosen)
         self._pinned.append(chosen)
 

@@ -25,7 +25,7 @@ import uvloop
 from rich.console import Console
 
 from loadtest.api import LiveroomApi
-from loadtest.checks import DETAILS_MAX, Failure, chat_failures, summary, winner_failures
+from loadtest.checks import Failure, chat_failures, examples, summary, winner_failures
 from loadtest.crowd import CrowdResult
 from loadtest.parts import LocalPart, RemotePart, make_parts
 from loadtest.plan import Plan
@@ -211,7 +211,7 @@ def document(outcome: Outcome, *, seed: int) -> dict[str, Any]:
             "saturated": outcome.saturated,
         },
         "broken": summary(outcome.failures),
-        "broken_examples": [list(failure) for failure in outcome.failures[:DETAILS_MAX]],
+        "broken_examples": [list(failure) for failure in examples(outcome.failures)],
     }
 
 
