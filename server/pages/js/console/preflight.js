@@ -13,7 +13,6 @@ function stockCheck(sale, stock) {
 }
 
 function priceCheck(sale) {
-  if (sale.skus.some((sku) => sku.sale_cents === 0)) return check("warn", "console.check.free");
   if (sale.skus.some((sku) => sku.sale_cents * 100 < sku.list_cents * STEEP_PERCENT)) return check("warn", "console.check.steep");
   return check("good", "console.check.price");
 }

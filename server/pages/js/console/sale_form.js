@@ -7,9 +7,11 @@ import { Thumb } from "./pictures.js";
 import { centsOf, textOf, wholeOf } from "./money_field.js";
 
 const STOCK_MAX = 1_000_000;
-const PER_USER_MAX = 999;
+const PER_USER_MAX = 1_000; // 0 = no limit
 const DURATIONS_S = [60, 180, 300, 600, 1800, 3600];
 const HOLDS_S = [30, 60, 120, 300, 600, 900];
+const HOLD_S_DEFAULT = 300;
+const DURATION_S_DEFAULT = 600;
 const SKUS_MAX = 20;
 
 /** The products that can be sold: those on the shelf first, then those put away. */
@@ -31,10 +33,10 @@ export function skuOf(productId, field) {
     stock: wholeOf(field("stock"), 1, STOCK_MAX),
     sale_cents: centsOf(field("price")),
     list_cents: centsOf(field("list")),
-    per_user: wholeOf(field("limit"), 1, PER_USER_MAX),
+    per_user: wholeOf(field("limit"), 0, PER_USER_MAX),
   };
   if (sku.stock === null) return { fault: "console.fault.stock" };
-  if (sku.sale_cents === null || sku.list_cents === null) return { fault: "console.fault.price" };
+  if (!sku.sale_cents || sku.list_cents === null) return { fault: "console.fault.price" };
   if (sku.sale_cents > sku.list_cents) return { fault: "console.fault.dearer" };
   if (sku.per_user === null) return { fault: "console.fault.per_user" };
   return { sku };
@@ -55,8 +57,7 @@ export function SaleForm({ desk, onMade }) {
     const wrong = rows.length === 0 ? "console.fault.pick" : rows.find((row) => row.fault)?.fault ?? null;
     setFault(wrong);
     if (wrong) return;
-    const hold = Number(form.hold.value);
-    const made = await desk.run("sale.create", { skus: rows.map((row) => row.sku), start: "manual", duration_s: Number(form.duration.value), hold_s: hold, pay_s: hold });
+    const made = await desk.run("sale.create", { skus: rows.map((row) => row.sku), start: "manual", duration_s: Number(form.duration.value), hold_s: Number(form.hold.value) });
     if (made) onMade(made.sale_id);
   };
 
@@ -66,8 +67,8 @@ export function SaleForm({ desk, onMade }) {
       <tbody>${products.map((product) => html`<${Pick} key=${product.product_id} desk=${desk} product=${product} on=${picked.includes(product.product_id)} first=${product.product_id === picked[0]} onToggle=${toggle} />`)}</tbody>
     </table>
     <div class="grid-form sale-terms">
-      <label class="field w-3 half"><span>${t("console.duration")}</span><select class="select small" name="duration" data-testid="sale-duration">${DURATIONS_S.map((s) => html`<option value=${s} selected=${s === 600}>${t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
-      <label class="field w-3 half"><span>${t("console.hold")}</span><select class="select small" name="hold" data-testid="sale-hold">${HOLDS_S.map((s) => html`<option value=${s} selected=${s === 120}>${s < 60 ? t("console.seconds_n", { n: s }) : t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
+      <label class="field w-3 half"><span>${t("console.duration")}</span><select class="select small" name="duration" data-testid="sale-duration">${DURATIONS_S.map((s) => html`<option value=${s} selected=${s === DURATION_S_DEFAULT}>${t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
+      <label class="field w-3 half"><span>${t("console.hold")}</span><select class="select small" name="hold" data-testid="sale-hold">${HOLDS_S.map((s) => html`<option value=${s} selected=${s === HOLD_S_DEFAULT}>${s < 60 ? t("console.seconds_n", { n: s }) : t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
       <div class="w-6 form-foot">
         <span class="grow ${fault ? "wrong" : ""}" role=${fault ? "alert" : undefined}>${fault ? t(fault) : t("console.sale_made_hint")}</span>
         <button class="btn small primary" data-testid="sale-create">${t("console.sale_create")}</button>

@@ -25,7 +25,7 @@ function StockRow({ desk, sale, sku }) {
   const lasts = desk.pace.minutesLeft(sku.sku_id, desk.now());
   const tone = units.left === 0 ? "none" : share(units.left, units.total) < LOW_PERCENT ? "low" : "";
   return html`<tr class="stock-row" data-sku=${sku.sku_id}>
-    <td><div class="row"><${Thumb} item=${sku} /><div class="grow"><p>${desk.titleOf(sku)}</p><p class="money small">${money(sku.sale_cents, sku.currency)}<s>${money(sku.list_cents, sku.currency)}</s><span class="quiet"> · ${t("console.per_user_n", { n: sku.per_user })}</span></p></div></div></td>
+    <td><div class="row"><${Thumb} item=${sku} /><div class="grow"><p>${desk.titleOf(sku)}</p><p class="money small">${money(sku.sale_cents, sku.currency)}<s>${money(sku.list_cents, sku.currency)}</s><span class="quiet"> · ${sku.per_user ? t("console.per_user_n", { n: sku.per_user }) : t("console.no_limit")}</span></p></div></div></td>
     <td class="end shrink">${units.left === 0 ? html`<span class="stamp" data-testid="sold-out-${sku.sku_id}">${t("console.sold_out")}</span> ` : ""}<span class="left-now ${tone}" data-testid="stock-left-${sku.sku_id}">${units.left}</span><span class="quiet">/${units.total}</span></td>
     <td><${Split} units=${units} name=${desk.titleOf(sku)} /></td>
     <td class="end shrink" data-testid="pace-${sku.sku_id}">${pace === null ? "–" : t("console.per_minute", { n: pace < 10 ? pace.toFixed(1) : Math.round(pace) })}</td>
