@@ -125,8 +125,6 @@ class Giveaways:
         record = await self._lotteries.load(room_id, lottery_id)
         if progress is None or record is None:
             raise Refused("not_found", "the entries of this lottery are gone")
-        if record.state == "void":
-            raise Refused("conflict", "this lottery was called off")
         await self._rooms.change(replica, lambda state: rules.told_frozen(state, record), now_ms)
         return record
 
@@ -158,7 +156,7 @@ class Giveaways:
         )
         stored = await self._lotteries.load(room_id, lottery_id)
         if stored is None or stored.state != "drawn":
-            raise Refused("conflict", "this lottery was called off")
+            raise Unavailable("the result of this lottery is not readable now")
         return replace(stored, entries=entries), first
 
     async def _tell_drawn(self, replica: Replica, drawn: LotteryRecord, now_ms: int) -> None:
@@ -190,9 +188,6 @@ class Giveaways:
                 await self._lotteries.unschedule(replica.room_id, lottery_id)
                 await self.settle(replica, now_ms)
             return 0
-        if record.state == "void":
-            await self._tell_void(replica, lottery_id, "called off", now_ms)
-            return 1
         close_ms = record.face.close_ms
         if record.state == "open" and at_ms != DRAW_ASKED and (close_ms or now_ms + 1) > now_ms:
             await self._tell_opened(replica, record, now_ms)

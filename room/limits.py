@@ -21,7 +21,7 @@ DELETED_COMMENTS_MAX: Final = 200  # as many as RECENT_COMMENTS_MAX: older ones 
 RECENT_COMMENTS_MAX: Final = 200
 CRITICAL_HISTORY_MAX: Final = 10_000  # events a reconnecting viewer can be replayed from Redis
 RING_EVENTS_MAX: Final = 2_048  # events a worker replays from memory
-WORKERS_RETIRED_MAX: Final = 200
+WORKERS_RETIRED_MAX: Final = 64  # gone workers whose counts are kept apart, lest they return
 
 # What a person may write, in graphemes unless the name says otherwise.
 COMMENT_GRAPHEMES_MAX: Final = 200

@@ -31,7 +31,7 @@ from room.text import clean, normalise
 # Below this a closing time is a duration from now; above it is a date (from 1973 on).
 DURATIONS_BELOW_MS: Final = 100_000_000_000
 
-# A state missing as a key, or a next state missing in its row, is an illegal move.
+# A next state missing in a row is an illegal move: the room is not told of it.
 TRANSITIONS: Final[dict[LotteryState, frozenset[LotteryState]]] = {
     "open": frozenset({"frozen", "void"}),
     "frozen": frozenset({"drawn", "void"}),
@@ -238,7 +238,7 @@ def told_opened(state: RoomState, opened: LotteryRecord) -> tuple[Event, ...]:
 
 def told_frozen(state: RoomState, frozen: LotteryRecord) -> tuple[Event, ...]:
     lottery = state.lotteries.get(frozen.lottery_id)
-    if lottery is not None and lottery.state != "open":
+    if lottery is not None and "frozen" not in TRANSITIONS[lottery.state]:
         return ()
     event = LotteryFrozen(frozen.lottery_id, frozen.entries_count, frozen.root)
     return (*told_opened(state, frozen), event)
@@ -246,7 +246,7 @@ def told_frozen(state: RoomState, frozen: LotteryRecord) -> tuple[Event, ...]:
 
 def told_drawn(state: RoomState, drawn: LotteryRecord) -> tuple[Event, ...]:
     lottery = state.lotteries.get(drawn.lottery_id)
-    if lottery is not None and lottery.state in ("drawn", "void"):
+    if lottery is not None and not TRANSITIONS[lottery.state]:
         return ()
     event = LotteryDrawn(
         drawn.lottery_id, drawn.entries_count, drawn.root, drawn.seed, drawn.winners
@@ -256,7 +256,7 @@ def told_drawn(state: RoomState, drawn: LotteryRecord) -> tuple[Event, ...]:
 
 def told_void(state: RoomState, lottery_id: str, reason: str) -> tuple[Event, ...]:
     lottery = state.lotteries.get(lottery_id)
-    if lottery is None or lottery.state in ("drawn", "void"):
+    if lottery is None or "void" not in TRANSITIONS[lottery.state]:
         return ()
     return (LotteryVoided(lottery_id, reason),)
 

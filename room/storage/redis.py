@@ -1,0 +1,210 @@
+"""The live room in Redis. Each method is one act; the atomic ones are one Lua script each.
+
+The client must answer in bytes (`decode_responses=False`) and must not retry by itself: a repeated
+commit that had gone through would be reported as somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from room.limits import CRITICAL_HISTORY_MAX, RECENT_COMMENTS_MAX, WORKERS_RETIRED_MAX
+from room.ports import Committed, Conflict, Missing, Pulse, Sequenced, Stored
+from room.state import decode, encode
+from room.storage import keys
+from room.storage.scripts import Script, reachable
+from room.wire import critical_payload, rebased_payload, sequenced
+
+ONLINE_WINDOW_MS: Final = 1_500  # workers pulse once a second
+SILENT_MS_MAX: Final = 60_000
+WATCH_KEPT_S: Final = 7 * 86_400
+
+_commit: Final = Script("room_commit")
+_rebase: Final = Script("room_rebase")
+_pulse: Final = Script("room_pulse")
+_take_turn: Final = Script("take_turn")
+_credit_watch: Final = Script("credit_watch")
+
+
+class RedisRooms:
+    """Implements `room.ports.RoomStore`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def load(self, room_id: str) -> Stored | None:
+        with reachable():
+            found: Any = await self._redis.hmget(keys.room(room_id), ["epoch", "seq", "state"])
+        epoch, seq, state = found
+        if epoch is None or seq is None or state is None:
+            return None
+        return Stored(epoch.decode(), int(seq), decode(state))
+
+    async def create(self, room_id: str, stored: Stored) -> bool:
+        """Atomic: `room_rebase.lua`."""
+        return await self.rebase(room_id, old_epoch=None, stored=stored)
+
+    async def commit(
+        self,
+        room_id: str,
+        *,
+        epoch: str,
+        expected_seq: int,
+        events: Sequence[Sequenced],
+        state: bytes,
+    ) -> Committed | Conflict | Missing:
+        """Atomic: `room_commit.lua`."""
+        pairs = [part for event in events for part in (event.seq, event.raw)]
+        after = events[-1].seq
+        reply = await _commit(
+            self._redis,
+            [keys.room(room_id), keys.critical(room_id)],
+            [
+                epoch,
+                expected_seq,
+                after,
+                state,
+                CRITICAL_HISTORY_MAX,
+                keys.bus(room_id),
+                critical_payload(epoch, events),
+                *pairs,
+            ],
+        )
+        if reply[0] == b"ok":
+            return Committed(after)
+        if reply[0] == b"missing":
+            return Missing()
+        return Conflict(reply[1].decode(), int(reply[2]))
+
+    async def events_after(
+        self, room_id: str, seq: int, limit: int = 1_000
+    ) -> tuple[str, list[Sequenced]] | None:
+        with reachable():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hmget(keys.room(room_id), ["epoch", "seq"])
+                pipe.xrange(keys.critical(room_id), min=f"{seq + 1}-0", count=limit)
+                (epoch, newest), entries = await pipe.execute()
+        if epoch is None or int(newest) < seq:
+            return None
+        events = [sequenced(fields[b"raw"]) for _, fields in entries]
+        reaches_back = bool(events) and events[0].seq == seq + 1
+        if int(newest) > seq and not reaches_back:
+            return None
+        return epoch.decode(), events
+
+    async def rebase(self, room_id: str, *, old_epoch: str | None, stored: Stored) -> bool:
+        """Atomic: `room_rebase.lua`."""
+        reply = await _rebase(
+            self._redis,
+            [keys.room(room_id), keys.critical(room_id)],
+            [
+                old_epoch or "",
+                stored.epoch,
+                stored.seq,
+                encode(stored.state),
+                keys.bus(room_id),
+                rebased_payload(stored.epoch),
+            ],
+        )
+        return bool(reply)
+
+    async def publish(self, room_id: str, payload: bytes) -> None:
+        with reachable():
+            await self._redis.publish(keys.bus(room_id), payload)
+
+    def channel(self, room_id: str) -> str:
+        return keys.bus(room_id)
+
+    async def pulse(
+        self,
+        room_id: str,
+        *,
+        worker_id: str,
+        online: int,
+        counters: Mapping[str, int],
+        now_ms: int | None = None,
+    ) -> Pulse | None:
+        """Atomic: `room_pulse.lua`."""
+        reply = await _pulse(
+            self._redis,
+            [
+                keys.room(room_id),
+                keys.workers(room_id),
+                keys.retired(room_id),
+                keys.totals(room_id),
+            ],
+            [
+                worker_id,
+                online,
+                msgspec.json.encode(counters),
+                now_ms or 0,
+                ONLINE_WINDOW_MS,
+                SILENT_MS_MAX,
+                WORKERS_RETIRED_MAX,
+            ],
+        )
+        if reply is None:
+            return None
+        epoch, seq, here, peak, *pairs = reply
+        names, counts = pairs[::2], pairs[1::2]
+        totals = {name.decode(): int(count) for name, count in zip(names, counts, strict=True)}
+        return Pulse(epoch.decode(), int(seq), here, peak, totals)
+
+    async def add_visitor(self, room_id: str, user_id: str) -> None:
+        with reachable():
+            await self._redis.pfadd(keys.visitors(room_id), user_id)
+
+    async def visitors(self, room_id: str) -> int:
+        with reachable():
+            return int(await self._redis.pfcount(keys.visitors(room_id)))
+
+    async def remember_comments(self, room_id: str, comments: Sequence[bytes]) -> None:
+        if not comments:
+            return
+        with reachable():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.rpush(keys.comments(room_id), *comments)
+                pipe.ltrim(keys.comments(room_id), -RECENT_COMMENTS_MAX, -1)
+                await pipe.execute()
+
+    async def recent_comments(self, room_id: str, count: int = 50) -> list[bytes]:
+        if count <= 0:
+            return []
+        with reachable():
+            return cast(list[bytes], await self._redis.lrange(keys.comments(room_id), -count, -1))
+
+    async def find_comment(self, room_id: str, comment_id: str) -> dict[str, object] | None:
+        for raw in reversed(await self.recent_comments(room_id, RECENT_COMMENTS_MAX)):
+            d: Any = msgspec.json.decode(raw)["d"]
+            if d["id"] == comment_id:
+                return cast(dict[str, object], d)
+        return None
+
+    async def take_turn(
+        self, room_id: str, user_id: str, *, gap_ms: int, burst: int, now_ms: int | None = None
+    ) -> int:
+        """Atomic: `take_turn.lua`."""
+        key = keys.turn(room_id, user_id)
+        return int(await _take_turn(self._redis, [key], [gap_ms, burst, now_ms or 0]))
+
+    async def credit_watch(self, room_id: str, spans: Sequence[tuple[str, int, int]]) -> None:
+        """Atomic: `credit_watch.lua`."""
+        if not spans:
+            return
+        await _credit_watch(
+            self._redis,
+            [keys.watched(room_id), keys.watched_until(room_id), keys.watched_total(room_id)],
+            [WATCH_KEPT_S, *(part for span in spans for part in span)],
+        )
+
+    async def watched_ms(self, room_id: str, user_id: str) -> int:
+        with reachable():
+            return int(await self._redis.hget(keys.watched(room_id), user_id) or 0)
+
+    async def watched_total_ms(self, room_id: str) -> int:
+        with reachable():
+            return int(await self._redis.get(keys.watched_total(room_id)) or 0)
