@@ -18,18 +18,15 @@ from loadtest.api import LiveroomApi
 from loadtest.buyer import Buyer
 from loadtest.checks import Failure, critical_failures, reply_failures
 from loadtest.client import Address, Lost, Refused
-from loadtest.frames import FrameError
 from loadtest.history import ChatTally, Position
 from loadtest.messages import Message, MessageCache
 from loadtest.plan import Plan, comment_text
 from loadtest.report import Histogram
 from loadtest.sale_checks import Purchase
 from loadtest.seat import Note, Seat, clock_us, note_of
+from loadtest.steady import CONNECT_ERRORS, come_back
 
-CONNECT_ERRORS = (OSError, TimeoutError, Lost, Refused, FrameError)
 TOKENS_AT_ONCE = 32
-RETURNS_MAX = 40  # attempts of one viewer to come back after one loss
-RETURN_PAUSE_S = (0.1, 1.0)
 SETTLE_S = 6.0  # time for the last events to arrive before what is missing counts as lost
 LAG_STEP_S = 0.02
 
@@ -197,14 +194,8 @@ class Crowd:
 
     async def _come_back(self, seat: Seat) -> None:
         fresh, seat.leaving = seat.leaving, False
-        for _ in range(RETURNS_MAX):
-            await asyncio.sleep(self.rng.uniform(*RETURN_PAUSE_S))
-            try:
-                await seat.viewer.connect(resume=not fresh)
-            except CONNECT_ERRORS:
-                continue
+        if await come_back(seat.viewer, self.rng, resume=not fresh):
             self.result.resumes += 1
-            return
 
     def critical_event(self, event: dict[str, object]) -> None:
         """Seen once a process: the sale's start makes the buyers run, a lottery the entrants."""
