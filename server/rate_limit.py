@@ -9,6 +9,7 @@ from math import ceil
 
 BUCKETS_MAX = 100_000  # a table; about 12 MB of people who acted within the last refill time
 SWEEP_BUCKETS = 64  # looked at per new entry, so that no single call scans the table
+ROUNDING_MS = 1e-6  # a wait of 500.0000001 ms is one of 500
 
 
 class TokenBucket:
@@ -34,7 +35,8 @@ class TokenBucket:
         if self._level >= n:
             self._level -= n
             return 0
-        return max(1, ceil((min(n, self.burst) - self._level) * 1000 / self.rate_per_s))
+        missing = min(n, self.burst) - self._level
+        return max(1, ceil(missing * 1000 / self.rate_per_s - ROUNDING_MS))
 
     def full(self, now_ms: int) -> bool:
         """Whether nothing is remembered here: a new bucket would say the same."""

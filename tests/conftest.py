@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import redis.asyncio
 from hypothesis import settings as hypothesis_settings
+from redis.asyncio import Redis
 
 from server.database import migrate
 from server.embedded import EmbeddedRedis
@@ -48,7 +48,7 @@ def redis_url(embedded_redis: EmbeddedRedis) -> str:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
     """A client on an empty Redis; answers are bytes."""
     client = redis_client(redis_url)
     await client.flushall()
@@ -57,9 +57,9 @@ async def redis(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
     await client.aclose()
 
 
-def redis_client(url: str) -> redis.asyncio.Redis:
+def redis_client(url: str) -> Redis:
     """A client as the tests use it."""
-    return redis.asyncio.Redis.from_url(url, decode_responses=False)
+    return Redis.from_url(url, decode_responses=False)
 
 
 @pytest.fixture(scope="session")
