@@ -1,0 +1,104 @@
+// What frames the picture: who is on air and how many watch, above; the acts, below; and the sheet behind "more".
+
+import { signal } from "@preact/signals-core";
+
+import { count } from "../format.js";
+import { lang, setLang, t } from "../i18n.js";
+import * as session from "../session.js";
+import { Avatar } from "../ui/avatar.js";
+import { html } from "../ui/html.js";
+import { Icon } from "../ui/icons.js";
+import { Sheet } from "../ui/sheet.js";
+import { toast } from "../ui/toast.js";
+import { CommentField } from "./chat_view.js";
+import { flying, toggleFlying } from "./danmaku.js";
+import { like } from "./hearts.js";
+import { client, ended, person, room, roomId, view, wide } from "./live.js";
+import { needPerson } from "./login.js";
+import { WinsList } from "./luck_view.js";
+import { listOpen } from "./orders_view.js";
+import { BagButton } from "./shop_view.js";
+
+const online = view.part("online");
+const likes = view.part("likes");
+export const muted = signal(true);
+const menuOpen = signal(false);
+const winsOpen = signal(false);
+
+export function TopBar() {
+  const { host, title } = room.value ?? {};
+  return html`<header class="top-bar">
+    <div class="host-chip"><${Avatar} user=${host} /><div class="host-words"><h1 class="clip">${title || t("app.name")}</h1>
+      <p class="clip">${host?.name ?? ""} ${!ended.value && html`<span class="chip live on-air"><span class="dot"></span>${t("live")}</span>`}</p></div></div>
+    <span class="grow"></span>
+    <p class="count-chip" title=${t("online.label")}><${Icon} name="users" size=${16} /><span class="num" data-testid="online" data-value=${online.value}>${count(online.value ?? 0)}</span><span class="sr-only">${t("online.label")}</span></p>
+    <a class="icon-btn on-picture" href="/" aria-label=${t("home")}><${Icon} name="close" /></a>
+  </header>`;
+}
+
+export function Announcement() {
+  const said = room.value?.announcement;
+  return said && html`<p class="announcement" role="status" data-testid="announcement"><${Icon} name="megaphone" size=${16} /><span class="sr-only">${t("announcement")}</span><span>${said.text}</span></p>`;
+}
+
+async function share() {
+  const link = `${location.origin}/room/${encodeURIComponent(roomId)}`;
+  try {
+    if (navigator.share) await navigator.share({ title: room.value?.title, url: link });
+    else await navigator.clipboard.writeText(link).then(() => toast(t("share.copied"), { kind: "good" }));
+    if (client.status === "online") client.send("share.made", { channel: navigator.share ? "system" : "copy" }).catch(() => {});
+  } catch {
+    // Closing the system's share sheet is not a failure.
+  }
+}
+
+function LikeButton() {
+  return html`<button class="icon-btn like-btn" type="button" aria-label=${t("like")} onClick=${() => like()} data-testid="like"><${Icon} name="heartFull" size=${24} />
+    <span class="like-count num" data-testid="likes" data-value=${likes.value}>${count(likes.value ?? 0)}</span></button>`;
+}
+
+export function BottomBar() {
+  return html`<footer class="bottom-bar">
+    ${!wide.value && html`<${CommentField} />`}
+    ${wide.value && html`<span class="grow"></span>`}
+    <${BagButton} />
+    <button class="icon-btn on-picture share-btn" type="button" aria-label=${t("share")} onClick=${share}><${Icon} name="share" /></button>
+    <button class="icon-btn on-picture" type="button" aria-label=${t("more")} onClick=${() => (menuOpen.value = true)} data-testid="menu"><${Icon} name="more" /></button>
+    <${LikeButton} />
+  </footer>`;
+}
+
+export function SoundButton() {
+  return html`<button class="icon-btn on-picture sound-btn" type="button" aria-label=${t(muted.value ? "video.unmute" : "video.mute")} aria-pressed=${!muted.value} onClick=${() => (muted.value = !muted.value)} data-testid="sound"><${Icon} name=${muted.value ? "volumeOff" : "volume"} /></button>`;
+}
+
+function Item({ icon, text, onClick, testid, pressed }) {
+  return html`<button class="menu-item" type="button" onClick=${onClick} data-testid=${testid} aria-pressed=${pressed}><${Icon} name=${icon} /><span class="grow">${text}</span><${Icon} name="arrowRight" size=${16} /></button>`;
+}
+
+function leave(open) {
+  menuOpen.value = false;
+  open();
+}
+
+function Account() {
+  const signOut = () => {
+    session.logout();
+    client.reconnect();
+  };
+  return html`<div class="account row"><${Avatar} user=${person.value ?? { name: "?" }} large /><strong class="grow clip" data-testid="me">${person.value?.name ?? t("menu.guest")}</strong>
+    ${person.value
+      ? html`<button class="btn ghost small" type="button" onClick=${() => leave(signOut)} data-testid="logout">${t("menu.logout")}</button>`
+      : html`<button class="btn primary small" type="button" onClick=${() => leave(needPerson)} data-testid="login">${t("menu.login")}</button>`}</div>`;
+}
+
+export function Menu() {
+  return html`${menuOpen.value && html`<${Sheet} title=${t("menu.title")} onClose=${() => (menuOpen.value = false)} testid="menu-sheet">
+      <${Account} />
+      <${Item} icon="ticket" text=${t("menu.orders")} testid="my-orders" onClick=${() => leave(() => (listOpen.value = true))} />
+      <${Item} icon="gift" text=${t("menu.wins")} testid="my-wins" onClick=${() => leave(() => (winsOpen.value = true))} />
+      <${Item} icon=${flying.value ? "chat" : "chatOff"} text=${t(flying.value ? "danmaku.on" : "danmaku.off")} testid="danmaku-toggle" pressed=${flying.value} onClick=${toggleFlying} />
+      <${Item} icon="globe" text=${t("menu.lang")} testid="lang" onClick=${() => setLang(lang.value === "zh" ? "en" : "zh")} />
+    </${Sheet}>`}
+    ${winsOpen.value && html`<${Sheet} title=${t("wins.title")} onClose=${() => (winsOpen.value = false)} testid="wins-sheet"><${WinsList} /></${Sheet}>`}`;
+}
