@@ -1,0 +1,208 @@
+"""Reservations and orders: their states, which moves are legal, and how an order looks outside.
+
+Pure. The scripts carry out the reservation's moves, SQL the order's; both follow these tables.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flash_sale.sale import Sale
+
+SUFFIX_PATTERN = re.compile(r"[ro]((\d{1,15})-[A-Za-z0-9_-]{1,40})")
+
+
+class ReservationState(StrEnum):
+    """As the scripts know it. HELD is left exactly once."""
+
+    HELD = "held"
+    PAID = "paid"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class OrderStatus(StrEnum):
+    """HELD: only reserved so far. PLACED: its row is in SQL, payable."""
+
+    HELD = "held"
+    PLACED = "placed"
+    PAID = "paid"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+class OrderMove(StrEnum):
+    PLACE = "place"
+    PAY = "pay"
+    EXPIRE = "expire"
+    CANCEL = "cancel"
+    RECLAIM = "reclaim"  # money came late and the stock was still there
+    REFUND = "refund"  # money came late and went back
+
+
+# A missing entry is the illegal move.
+TRANSITIONS: dict[tuple[OrderStatus, OrderMove], OrderStatus] = {
+    (OrderStatus.HELD, OrderMove.PLACE): OrderStatus.PLACED,
+    (OrderStatus.PLACED, OrderMove.PAY): OrderStatus.PAID,
+    (OrderStatus.PLACED, OrderMove.EXPIRE): OrderStatus.EXPIRED,
+    (OrderStatus.PLACED, OrderMove.CANCEL): OrderStatus.CANCELLED,
+    (OrderStatus.EXPIRED, OrderMove.RECLAIM): OrderStatus.PAID,
+    (OrderStatus.EXPIRED, OrderMove.REFUND): OrderStatus.REFUNDED,
+    (OrderStatus.CANCELLED, OrderMove.RECLAIM): OrderStatus.PAID,
+    (OrderStatus.CANCELLED, OrderMove.REFUND): OrderStatus.REFUNDED,
+}
+
+
+class IllegalMove(Exception):
+    """The order cannot make this move from where it is; nothing changed."""
+
+
+def next_status(status: OrderStatus, move: OrderMove) -> OrderStatus:
+    try:
+        return TRANSITIONS[status, move]
+    except KeyError:
+        raise IllegalMove(f"{move} from {status}") from None
+
+
+def sources(move: OrderMove) -> tuple[OrderStatus, ...]:
+    """The statuses `move` may start from: the WHERE of its compare-and-set."""
+    return tuple(status for status, its_move in TRANSITIONS if its_move is move)
+
+
+# What a reservation's state says of its order while that has no row yet.
+ORDER_STATUS = {
+    ReservationState.HELD: OrderStatus.HELD,
+    ReservationState.PAID: OrderStatus.PAID,
+    ReservationState.EXPIRED: OrderStatus.EXPIRED,
+    ReservationState.CANCELLED: OrderStatus.CANCELLED,
+}
+RESERVATION_STATE = {
+    OrderStatus.HELD: ReservationState.HELD,
+    OrderStatus.PLACED: ReservationState.HELD,
+    OrderStatus.PAID: ReservationState.PAID,
+    OrderStatus.EXPIRED: ReservationState.EXPIRED,
+    OrderStatus.CANCELLED: ReservationState.CANCELLED,
+    OrderStatus.REFUNDED: ReservationState.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedLine:
+    sku_id: str
+    qty: int
+    unit_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The scripts' record. `suffix` is what its reservation id and order id share."""
+
+    suffix: str
+    state: ReservationState
+    user_id: str
+    key: str
+    amount_cents: int
+    created_ms: int
+    pay_by_ms: int
+    expires_ms: int
+    lines: tuple[ReservedLine, ...]
+    payment_id: str | None
+    journal_seq: int
+
+    @property
+    def order_id(self) -> str:
+        return f"o{self.suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    sku_id: str
+    product_id: str
+    title: str
+    qty: int
+    unit_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Money in cents, times in epoch milliseconds. Price and lines never change."""
+
+    suffix: str
+    room_id: str
+    sale_id: str
+    user_id: str
+    status: OrderStatus
+    lines: tuple[OrderLine, ...]
+    amount_cents: int
+    currency: str
+    created_ms: int
+    pay_by_ms: int
+    expires_ms: int
+    paid_ms: int | None
+    payment_id: str | None
+    journal_seq: int
+
+    @property
+    def order_id(self) -> str:
+        return f"o{self.suffix}"
+
+    def to_wire(self) -> dict[str, object]:
+        return {
+            "order_id": self.order_id,
+            "reservation_id": f"r{self.suffix}",
+            "room_id": self.room_id,
+            "sale_id": self.sale_id,
+            "user_id": self.user_id,
+            "status": self.status.value,
+            "lines": [
+                {
+                    "sku_id": line.sku_id,
+                    "product_id": line.product_id,
+                    "title": line.title,
+                    "qty": line.qty,
+                    "unit_cents": line.unit_cents,
+                }
+                for line in self.lines
+            ],
+            "amount_cents": self.amount_cents,
+            "currency": self.currency,
+            "created_ms": self.created_ms,
+            "pay_by_ms": self.pay_by_ms,
+            "expires_ms": self.expires_ms,
+            "paid_ms": self.paid_ms,
+            "payment_id": self.payment_id,
+        }
+
+
+def order_of(reservation: Reservation, sale: Sale) -> Order:
+    """The order a reservation is while it has no row of its own."""
+    lines = []
+    for line in reservation.lines:
+        sku = sale.sku(line.sku_id)
+        product_id, title = (sku.product_id, sku.title) if sku else ("", line.sku_id)
+        lines.append(OrderLine(line.sku_id, product_id, title, line.qty, line.unit_cents))
+    return Order(
+        suffix=reservation.suffix,
+        room_id=sale.room_id,
+        sale_id=sale.sale_id,
+        user_id=reservation.user_id,
+        status=ORDER_STATUS[reservation.state],
+        lines=tuple(lines),
+        amount_cents=reservation.amount_cents,
+        currency=sale.currency,
+        created_ms=reservation.created_ms,
+        pay_by_ms=reservation.pay_by_ms,
+        expires_ms=reservation.expires_ms,
+        paid_ms=None,
+        payment_id=reservation.payment_id,
+        journal_seq=reservation.journal_seq,
+    )
+
+
+def suffix_of(order_id: str) -> tuple[str, int] | None:
+    """The suffix of a reservation or order id and the sale's number in it; None if malformed."""
+    match = SUFFIX_PATTERN.fullmatch(order_id)
+    return (match[1], int(match[2])) if match else None

@@ -1,0 +1,120 @@
+"""Payments, callbacks and refunds: what they are, how a callback is signed and judged.
+
+Pure: the clock is an argument. Nothing here stores or sends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from flash_sale.errors import Refused
+
+SIGNATURE_AGE_S_MAX = 300  # callbacks older or newer than this may be replays
+CALLBACK_BYTES_MAX = 8192
+SIGNATURE_HEADER = "X-Liveroom-Signature"
+_SIGNATURE_PATTERN = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+
+
+class PaymentStatus(StrEnum):
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class Resolution(StrEnum):
+    """What became of captured money: exactly one of these."""
+
+    ORDER = "order"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One attempt to pay an order, in cents. Money is in once the status is SUCCEEDED."""
+
+    payment_id: str
+    order_id: str
+    provider: str
+    amount_cents: int
+    currency: str
+    status: PaymentStatus
+    created_ms: int
+    captured_ms: int | None = None
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money to give back; one a payment at most."""
+
+    refund_id: str
+    payment_id: str
+    order_id: str
+    amount_cents: int
+    currency: str
+    reason: str
+    created_ms: int
+    sent: str = "no"  # "no" | "yes"
+
+
+class Callback(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+    """What a provider says happened. Unknown fields are ignored: providers add them freely."""
+
+    event_id: str
+    payment_id: str
+    order_id: str
+    status: str
+    amount_cents: int
+    currency: str
+    ts: int
+
+
+def sign(secret: bytes, body: bytes, at_s: int) -> str:
+    """The value of the signature header for `body` at `at_s` (Unix seconds)."""
+    return f"t={at_s},v1={_digest(secret, body, str(at_s))}"
+
+
+def verify(secret: bytes, header: str | None, body: bytes, now_ms: int) -> None:
+    """Raise `Refused` bad_signature or stale_signature unless `header` signs `body` about now."""
+    match = _SIGNATURE_PATTERN.fullmatch(header or "")
+    if match is None:
+        raise Refused("bad_signature", "The signature header is missing or malformed.")
+    if not hmac.compare_digest(_digest(secret, body, match[1]), match[2]):
+        raise Refused("bad_signature", "The signature does not match the body.")
+    if abs(now_ms // 1000 - int(match[1])) > SIGNATURE_AGE_S_MAX:
+        raise Refused("stale_signature", "The signature is too old or from the future.")
+
+
+def parse_callback(body: bytes) -> Callback:
+    """Decode a verified body strictly; raises `Refused("bad_request")`."""
+    if len(body) > CALLBACK_BYTES_MAX:
+        raise Refused("bad_request", "The callback is too large.")
+    try:
+        callback = msgspec.json.decode(body, type=Callback)
+    except msgspec.DecodeError as error:
+        raise Refused("bad_request", f"The callback is malformed: {error}.") from error
+    if callback.status not in ("succeeded", "failed") or not 1 <= len(callback.event_id) <= 128:
+        raise Refused("bad_request", "The callback is malformed.")
+    return callback
+
+
+def match_callback(payment: Payment | None, provider: str, callback: Callback) -> Payment:
+    """The payment a callback is about; raises `Refused` when it is another order or sum."""
+    if payment is None or payment.provider != provider:
+        raise Refused("not_found", "No such payment.")
+    if payment.order_id != callback.order_id:
+        raise Refused("not_found", "The payment belongs to another order.")
+    if (payment.amount_cents, payment.currency) != (callback.amount_cents, callback.currency):
+        raise Refused("amount_mismatch", "The sum is not the order's.")
+    return payment
+
+
+def _digest(secret: bytes, body: bytes, at_s: str) -> str:
+    return hmac.new(secret, at_s.encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -1,0 +1,274 @@
+"""What the use cases need from the outside, and the facts that cross those seams. No I/O here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from flash_sale.orders import Order, OrderMove, Reservation
+from flash_sale.payments import Callback, Payment, PaymentStatus, Refund
+from flash_sale.sale import Level, Phase, Sale, SaleSpec, Stage
+
+StockHook = Callable[[str, str, dict[str, Level]], None]
+OrderHook = Callable[[dict[str, object]], None]
+
+# One buy as the reserve script takes it: user id, key, fingerprint, suffix, lines.
+Buy = tuple[str, str, str, str, Sequence[tuple[str, int]]]
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What the composition root wants to hear. Called in the event loop; must not raise or block.
+
+    `on_stock(sale_id, room_id, {sku_id: Level})` after each act that changed what is available;
+    `on_order(order)` after each move of an order that this process won.
+    """
+
+    on_stock: StockHook = field(default=lambda sale_id, room_id, levels: None)
+    on_order: OrderHook = field(default=lambda order: None)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """`outcome` ok, missing or fenced; answers are JSON (first byte `{`) or refusal codes."""
+
+    outcome: str
+    answers: Sequence[bytes]
+    levels: dict[str, Level]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Outcome of settle or reclaim, see `lua/settle.lua` and `lua/reclaim.lua`."""
+
+    outcome: str
+    reservation: Reservation | None
+    levels: dict[str, Level]
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Outcome of release, see `lua/release.lua`; outcomes and records in the order asked."""
+
+    outcome: str
+    outcomes: Sequence[str]
+    reservations: Sequence[Reservation | None]
+    levels: dict[str, Level]
+
+
+@dataclass(frozen=True, slots=True)
+class StageChange:
+    stage: Stage
+    start_ms: int | None
+    end_ms: int | None
+    journal_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    fingerprint: str
+    json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Which data of a sale the stock store holds."""
+
+    generation: int
+    fenced: bool
+    journal_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Counters by SKU (a h s i r w v), reservation records, pieces per person, number of holds."""
+
+    counters: dict[str, dict[str, int]]
+    reservations: Iterable[Reservation]
+    counts: dict[str, int]
+    holds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal entry. `fields` are the scripts' own names (see each script's journal line)."""
+
+    seq: int
+    kind: str
+    at_ms: int
+    fields: Mapping[str, bytes]
+    reservation: Reservation | None = None  # of a `held` entry
+
+    def text(self, name: str) -> str:
+        return self.fields[name].decode()
+
+
+class StockStore(Protocol):
+    """Where scarce things are decided. Every method may raise `Refused("unknown_outcome")`."""
+
+    async def reserve(self, sale_id: str, now_ms: int, buys: Sequence[Buy]) -> BatchAnswer: ...
+    async def settle(
+        self, sale_id: str, suffix: str, payment_id: str, now_ms: int
+    ) -> Settlement: ...
+    async def reclaim(
+        self, sale_id: str, suffix: str, payment_id: str, now_ms: int
+    ) -> Settlement: ...
+    async def release(
+        self, sale_id: str, suffixes: Sequence[str], target: str, now_ms: int
+    ) -> Released: ...
+    async def adjust(
+        self,
+        sale_id: str,
+        kind: str,
+        sku_id: str,
+        qty: int,
+        *,
+        key: str,
+        actor: str,
+        reason: str,
+        now_ms: int,
+    ) -> Level: ...
+    async def change_stage(
+        self, sale_id: str, act: str, *, countdown_ms: int, duration_ms: int, now_ms: int
+    ) -> StageChange: ...
+    async def now_ms(self) -> int: ...
+    async def levels(self, sale_ids: Sequence[str]) -> dict[str, dict[str, Level]]: ...
+    async def reservation(self, sale_id: str, suffix: str) -> Reservation | None: ...
+    async def stored_answer(self, sale_id: str, user_id: str, key: str) -> StoredAnswer | None: ...
+    async def due_holds(self, sale_id: str, now_ms: int, limit: int) -> list[str]: ...
+    async def snapshot(self, sale_id: str) -> Snapshot | None: ...
+    async def entries_after(self, sale_id: str, seq: int, limit: int) -> list[Entry]: ...
+    async def trim(self, sale_id: str, upto_seq: int) -> None: ...
+    async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing]: ...
+    async def begin(
+        self, sale: Sale, counters: Mapping[str, Mapping[str, int]], *, seq: int, fenced: str
+    ) -> bool: ...
+    async def load(
+        self,
+        sale_id: str,
+        generation: int,
+        reservations: Sequence[tuple[Reservation, StoredAnswer | None]],
+    ) -> bool: ...
+    async def fence(self, sale_id: str, *, generation: int = 0) -> None: ...
+    async def unfence(self, sale_id: str, *, generation: int) -> bool: ...
+    async def forget(self, sale_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far SQL has seen an open sale's journal: read to `consumed`, heard of `seen`."""
+
+    sale: Sale
+    consumed: int
+    seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockSums:
+    """A SKU's pieces by SQL."""
+
+    initial: int
+    restocked: int
+    written_off: int
+    held: int
+    sold: int
+
+
+class SaleLedger(Protocol):
+    """Sales in SQL. The truth about which sales exist and about everything acknowledged."""
+
+    async def add_sale(self, spec: SaleSpec, room_id: str, now_ms: int) -> Sale: ...
+    async def sale(self, sale_id: str) -> Sale | None: ...
+    async def sale_by_number(self, number: int) -> Sale | None: ...
+    async def sales_of_room(self, room_id: str) -> list[Sale]: ...
+    async def open_sales(self) -> list[Progress]: ...
+    async def progress(self, sale_id: str) -> Progress | None: ...
+    async def set_stage(self, sale_id: str, change: StageChange) -> None: ...
+    async def set_announced(self, sale_id: str, phase: Phase) -> None: ...
+    async def next_generation(self, sale_id: str, expected: int, journal_seq: int) -> bool: ...
+    async def stock_sums(self, sale_id: str) -> dict[str, StockSums]: ...
+    async def reservations_after(
+        self, sale_id: str, suffix: str, limit: int
+    ) -> list[tuple[Reservation, StoredAnswer | None]]: ...
+    async def retire(self, sale_id: str) -> None: ...
+
+
+class JournalLedger(Protocol):
+    async def apply(self, sale: Sale, expected: int, entries: Sequence[Entry]) -> bool: ...
+    async def park(self, sale: Sale, expected: int, entry: Entry, error: str) -> bool: ...
+
+
+class OrderLedger(Protocol):
+    """Orders in SQL; every move is a compare-and-set on the status."""
+
+    async def order(self, order_id: str) -> Order | None: ...
+    async def orders_of_user(self, user_id: str, limit: int) -> list[Order]: ...
+    async def orders_of_room(self, room_id: str, limit: int) -> list[Order]: ...
+    async def place(
+        self, sale: Sale, reservation: Reservation, answer: StoredAnswer | None
+    ) -> None: ...
+    async def move(
+        self,
+        order_id: str,
+        move: OrderMove,
+        *,
+        at_ms: int,
+        journal_seq: int = 0,
+        payment_id: str | None = None,
+    ) -> bool: ...
+
+
+class PaymentLedger(Protocol):
+    async def add_payment(self, payment: Payment) -> None: ...
+    async def payment(self, payment_id: str) -> Payment | None: ...
+    async def payments_of(self, order_ids: Sequence[str]) -> list[Payment]: ...
+    async def event_outcome(self, provider: str, event_id: str) -> str | None: ...
+    async def record_event(
+        self, provider: str, callback: Callback, outcome: str, now_ms: int
+    ) -> bool: ...
+    async def capture(self, provider: str, callback: Callback, now_ms: int) -> bool: ...
+    async def set_status(
+        self, payment_id: str, status: PaymentStatus, expected: PaymentStatus
+    ) -> bool: ...
+    async def resolve_as_order(self, payment_id: str) -> bool: ...
+    async def resolve_as_refund(self, refund: Refund) -> bool: ...
+    async def unresolved(self, limit: int) -> list[Payment]: ...
+    async def pending_between(self, after_ms: int, before_ms: int, limit: int) -> list[Payment]: ...
+    async def unsent_refunds(self, limit: int) -> list[Refund]: ...
+    async def refund_sent(self, refund_id: str) -> None: ...
+    async def refund_of(self, payment_id: str) -> Refund | None: ...
+
+
+class PaymentProvider(Protocol):
+    """A bank or wallet. Errors other than the named ones mean: not known, ask again later."""
+
+    name: str
+
+    async def create(self, payment: Payment) -> str:
+        """Register the payment; returns the address of the page where the buyer pays."""
+        ...
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> Callback:
+        """What a genuine callback says; raises `Refused` bad_signature, stale_signature, …"""
+        ...
+
+    async def query(self, payment: Payment) -> Callback | None:
+        """What the provider knows: succeeded, failed or closed; None while it is undecided."""
+        ...
+
+    async def close(self, payment: Payment) -> bool:
+        """Forbid paying from now on; False when money had been captured before."""
+        ...
+
+    async def refund(self, refund: Refund) -> None: ...
+
+
+class BankBooks(Protocol):
+    """The sandbox bank's own memory."""
+
+    async def decide(self, payment_id: str, status: str, at_ms: int) -> str: ...
+    async def standing(self, payment_id: str) -> tuple[str, int] | None: ...
+
+
+Post = Callable[[str, dict[str, str], bytes], Awaitable[int]]

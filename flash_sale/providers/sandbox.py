@@ -1,0 +1,120 @@
+"""The sandbox bank, both halves: what the shop calls, and the bank that calls back.
+
+Real in everything but money: it keeps books of its own, signs its callbacks, may fail to deliver
+one (the shop then asks), and never captures a payment the shop has closed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+import orjson
+
+from flash_sale.errors import Refused, not_found
+from flash_sale.payments import (
+    SIGNATURE_HEADER,
+    Callback,
+    Payment,
+    PaymentStatus,
+    Refund,
+    parse_callback,
+    sign,
+    verify,
+)
+from flash_sale.ports import BankBooks, PaymentLedger, Post
+
+NAME = "sandbox"
+
+log = logging.getLogger(__name__)
+
+
+class SandboxProvider:
+    """The shop's side: `flash_sale.ports.PaymentProvider`."""
+
+    name = NAME
+
+    def __init__(self, secret: bytes, books: BankBooks) -> None:
+        self._secret = secret
+        self._books = books
+
+    async def create(self, payment: Payment) -> str:
+        return f"/cashier/{payment.payment_id}"
+
+    def verify_callback(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> Callback:
+        signature = next(
+            (text for name, text in headers.items() if name.lower() == SIGNATURE_HEADER.lower()),
+            None,
+        )
+        verify(self._secret, signature, body, now_ms)
+        return parse_callback(body)
+
+    async def query(self, payment: Payment) -> Callback | None:
+        standing = await self._books.standing(payment.payment_id)
+        return _news(payment, *standing) if standing is not None else None
+
+    async def close(self, payment: Payment) -> bool:
+        return await self._books.decide(payment.payment_id, "closed", 0) != "succeeded"
+
+    async def refund(self, refund: Refund) -> None:
+        log.info("sandbox gives %d %s back", refund.amount_cents, refund.currency)
+
+
+class SandboxBank:
+    """The bank's side: somebody at the cashier pressed a button."""
+
+    def __init__(
+        self,
+        secret: bytes,
+        books: BankBooks,
+        payments: PaymentLedger,
+        callback_url: Callable[[], str],
+        post: Post,
+    ) -> None:
+        self._secret = secret
+        self._books = books
+        self._payments = payments
+        self._callback_url = callback_url
+        self._post = post
+
+    async def press(self, payment_id: str, outcome: str, now_ms: int) -> None:
+        """Decide a payment ("succeeded" or "failed") and tell the shop by a signed callback.
+
+        The decision is in the books before the callback goes out; a lost callback is found by the
+        shop's own question. Refused: bad_request, not_found, order_closed.
+        """
+        if outcome not in ("succeeded", "failed"):
+            raise Refused("bad_request", "The outcome is succeeded or failed.")
+        payment = await self._payments.payment(payment_id)
+        if payment is None or payment.provider != NAME:
+            raise not_found("payment")
+        if payment.status is PaymentStatus.CLOSED:
+            raise Refused("order_closed", "This payment was closed.")
+        status = await self._books.decide(payment_id, outcome, now_ms)
+        if status == "closed":
+            raise Refused("order_closed", "This payment was closed.")
+        body = orjson.dumps(_wire(_news(payment, status, now_ms)))
+        headers = {
+            "Content-Type": "application/json",
+            SIGNATURE_HEADER: sign(self._secret, body, now_ms // 1000),
+        }
+        try:
+            await self._post(self._callback_url(), headers, body)
+        except Exception as trouble:
+            log.warning("sandbox callback for %s not delivered: %s", payment_id, trouble)
+
+
+def _news(payment: Payment, status: str, at_ms: int) -> Callback:
+    return Callback(
+        event_id=f"sb-{payment.payment_id}-{status}",
+        payment_id=payment.payment_id,
+        order_id=payment.order_id,
+        status=status,
+        amount_cents=payment.amount_cents,
+        currency=payment.currency,
+        ts=at_ms,
+    )
+
+
+def _wire(news: Callback) -> dict[str, object]:
+    return {field: getattr(news, field) for field in news.__struct_fields__}

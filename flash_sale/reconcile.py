@@ -1,0 +1,75 @@
+"""Finishing what a crash or a silent bank left half-way: captured money, open payments, refunds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from flash_sale.errors import Refused
+from flash_sale.payments import match_callback
+from flash_sale.ports import PaymentLedger, PaymentProvider
+from flash_sale.settlement import Settler
+
+BATCH_PAYMENTS_MAX = 100
+ASK_AFTER_MS = 5000  # a payment open for longer is asked about at its provider
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    def __init__(
+        self,
+        payments: PaymentLedger,
+        settler: Settler,
+        providers: Mapping[str, PaymentProvider],
+    ) -> None:
+        self._payments = payments
+        self._settler = settler
+        self._providers = providers
+        self._asked_upto_ms = 0  # open payments are asked about in turn
+
+    async def step(self, now_ms: int) -> int:
+        """One bounded round; how many payments or refunds it brought further."""
+        return await self._settle() + await self._ask(now_ms) + await self._refund()
+
+    async def _settle(self) -> int:
+        done = 0
+        for payment in await self._payments.unresolved(BATCH_PAYMENTS_MAX):
+            try:
+                await self._settler.finish(payment, payment.captured_ms or payment.created_ms)
+                done += 1
+            except Refused as refusal:
+                log.warning("payment %s waits: %s", payment.payment_id, refusal.code)
+        return done
+
+    async def _ask(self, now_ms: int) -> int:
+        before_ms = now_ms - ASK_AFTER_MS
+        pending = await self._payments.pending_between(
+            self._asked_upto_ms, before_ms, BATCH_PAYMENTS_MAX
+        )
+        full = len(pending) == BATCH_PAYMENTS_MAX
+        self._asked_upto_ms = pending[-1].created_ms + 1 if full else 0
+        done = 0
+        for payment in pending:
+            provider = self._providers.get(payment.provider)
+            news = await provider.query(payment) if provider is not None else None
+            if news is None:
+                continue
+            try:
+                match_callback(payment, payment.provider, news)
+                await self._settler.learn(payment, news, now_ms)
+                done += 1
+            except Refused as refusal:
+                log.warning("payment %s: %s", payment.payment_id, refusal.code)
+        return done
+
+    async def _refund(self) -> int:
+        done = 0
+        for refund in await self._payments.unsent_refunds(BATCH_PAYMENTS_MAX):
+            payment = await self._payments.payment(refund.payment_id)
+            provider = self._providers.get(payment.provider) if payment is not None else None
+            if provider is not None:
+                await provider.refund(refund)
+                await self._payments.refund_sent(refund.refund_id)
+                done += 1
+        return done

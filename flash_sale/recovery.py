@@ -1,0 +1,121 @@
+"""When Redis lost data: find the sales that went back in time, fence them, rebuild them from SQL.
+
+A plain crash with an intact log loses nothing and changes nothing here. Lost is a sale that is
+missing, of an older generation, or whose journal ends before what SQL has seen of it. It is fenced
+(buyers hear `unknown_outcome`), laid down anew as the next generation from SQL's sums, its holds,
+payments and stored answers put back, then opened.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flash_sale.errors import Refused
+from flash_sale.journal import JournalConsumer
+from flash_sale.ports import Footing, Hooks, Progress, SaleLedger, StockStore, StockSums
+from flash_sale.sale import Sale, first_version
+
+PAGE_RESERVATIONS_MAX = 500  # one load script
+DRAIN_BATCHES_MAX = 1000
+
+log = logging.getLogger(__name__)
+
+
+class Recovery:
+    def __init__(
+        self, stock: StockStore, sales: SaleLedger, consumer: JournalConsumer, hooks: Hooks
+    ) -> None:
+        self._stock = stock
+        self._sales = sales
+        self._consumer = consumer
+        self._hooks = hooks
+
+    async def step(self) -> int:
+        """Rebuild every open sale that needs it; how many. Cheap when none does."""
+        open_sales = await self._sales.open_sales()  # before Redis is read: SQL must not be newer
+        footings = await self._stock.footings([progress.sale.sale_id for progress in open_sales])
+        rebuilt = 0
+        for progress in open_sales:
+            footing = footings.get(progress.sale.sale_id)
+            if footing is None or footing.fenced or is_behind(progress, footing):
+                rebuilt += await self._rebuild(progress, footing)
+        return rebuilt
+
+    async def fence_lost(self) -> None:
+        """Fence every sale that went back in time. Must be done before any script is loaded."""
+        open_sales = await self._sales.open_sales()
+        footings = await self._stock.footings([progress.sale.sale_id for progress in open_sales])
+        for progress in open_sales:
+            footing = footings.get(progress.sale.sale_id)
+            if footing is not None and is_behind(progress, footing):
+                log.error("%s went back in time: fenced", progress.sale.sale_id)
+                await self._stock.fence(progress.sale.sale_id)
+
+    async def _rebuild(self, progress: Progress, footing: Footing | None) -> int:
+        sale = progress.sale
+        if footing is not None:
+            await self._stock.fence(sale.sale_id)
+            if not is_behind(progress, footing):
+                progress = await self._drain(progress)
+        if not await self._sales.next_generation(sale.sale_id, sale.generation, progress.seen):
+            return 0  # somebody else is at it
+        fresh = await self._sales.progress(sale.sale_id)
+        if fresh is None:
+            return 0
+        counters = counters_from(fresh.sale, await self._sales.stock_sums(sale.sale_id))
+        begun = await self._stock.begin(fresh.sale, counters, seq=fresh.seen, fenced="1")
+        if not begun or not await self._load(fresh.sale):
+            return 0
+        if not await self._stock.unfence(sale.sale_id, generation=fresh.sale.generation):
+            return 0
+        log.warning("%s rebuilt as generation %d", sale.sale_id, fresh.sale.generation)
+        levels = (await self._stock.levels([sale.sale_id])).get(sale.sale_id, {})
+        self._hooks.on_stock(sale.sale_id, sale.room_id, levels)
+        return 1
+
+    async def _drain(self, progress: Progress) -> Progress:
+        """What is still in the journal is not lost: move it to SQL first."""
+        for _ in range(DRAIN_BATCHES_MAX):
+            if await self._consumer.move(progress) == 0:
+                break
+            progress = await self._sales.progress(progress.sale.sale_id) or progress
+        return progress
+
+    async def _load(self, sale: Sale) -> bool:
+        suffix = ""
+        while True:
+            page = await self._sales.reservations_after(sale.sale_id, suffix, PAGE_RESERVATIONS_MAX)
+            if not page:
+                return True
+            if not await self._stock.load(sale.sale_id, sale.generation, page):
+                return False
+            suffix = page[-1][0].suffix
+
+
+def is_behind(progress: Progress, footing: Footing) -> bool:
+    """Whether SQL knows something of the sale that its data in Redis does not."""
+    return footing.generation < progress.sale.generation or footing.journal_seq < progress.seen
+
+
+def counters_from(sale: Sale, sums: dict[str, StockSums]) -> dict[str, dict[str, int]]:
+    """The counters of a generation that begins where SQL stands.
+
+    Refused conflict when SQL itself has sold more than there is: a person must look at that.
+    """
+    version = first_version(sale.number, sale.generation)
+    counters = {}
+    for sku_id, pieces in sums.items():
+        total = pieces.initial + pieces.restocked - pieces.written_off
+        available = total - pieces.held - pieces.sold
+        if available < 0:
+            raise Refused("conflict", f"SQL has sold {-available} of {sku_id} too many.")
+        counters[sku_id] = {
+            "i": pieces.initial,
+            "r": pieces.restocked,
+            "w": pieces.written_off,
+            "a": available,
+            "h": pieces.held,
+            "s": pieces.sold,
+            "v": version,
+        }
+    return counters

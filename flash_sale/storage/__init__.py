@@ -1,0 +1,1 @@
+"""Where sales are kept: Redis decides, SQL remembers. Only the composition root imports this."""

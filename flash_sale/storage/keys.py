@@ -1,0 +1,61 @@
+"""Every Redis key of a sale. No other file may spell one.
+
+The braces are the cluster's hash tag: all keys of a sale live in one slot, so one script may
+touch them all.
+"""
+
+from __future__ import annotations
+
+# Which sales Redis should know. A hint for people with redis-cli; SQL is the truth.
+SALES_INDEX = "liveroom:sales"
+
+
+def sale(sale_id: str) -> str:
+    """HASH: stage, window, deadlines, fence, generation, journal number."""
+    return f"liveroom:{{{sale_id}}}:sale"
+
+
+def stock(sale_id: str) -> str:
+    """HASH `letter:sku` → count.
+
+    Letters: available, held, sold, initial, restocked, written off, version, price, limit.
+    """
+    return f"liveroom:{{{sale_id}}}:stock"
+
+
+def answers(sale_id: str) -> str:
+    """HASH: `user:key` → fingerprint of the request + the answer's JSON."""
+    return f"liveroom:{{{sale_id}}}:answers"
+
+
+def counts(sale_id: str) -> str:
+    """HASH: `user:sku` → pieces held and paid."""
+    return f"liveroom:{{{sale_id}}}:counts"
+
+
+def holds(sale_id: str) -> str:
+    """ZSET: reservation suffix by its deadline in epoch milliseconds."""
+    return f"liveroom:{{{sale_id}}}:holds"
+
+
+def reservations(sale_id: str) -> str:
+    """HASH: reservation suffix → record (msgpack, see `storage/records.py`)."""
+    return f"liveroom:{{{sale_id}}}:reservations"
+
+
+def journal(sale_id: str) -> str:
+    """STREAM: one entry a change, numbered 1-0, 2-0, … without gaps."""
+    return f"liveroom:{{{sale_id}}}:journal"
+
+
+def all_of(sale_id: str) -> list[str]:
+    """All keys in the order the scripts take them."""
+    return [
+        sale(sale_id),
+        stock(sale_id),
+        answers(sale_id),
+        counts(sale_id),
+        holds(sale_id),
+        reservations(sale_id),
+        journal(sale_id),
+    ]

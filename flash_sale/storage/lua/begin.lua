@@ -1,0 +1,10 @@
+-- begin.lua: lays a generation of a sale down, replacing an older one whole.
+-- ARGV 1: msgpack {generation, {field, value, ...} of the sale, {field, value, ...} of the stock}
+-- Returns 'begun', or 'newer' when this or a later generation is already there.
+local ask = cmsgpack.unpack(ARGV[1])
+local present = tonumber(call('HGET', KEYS[1], 'generation')) or 0
+if present >= ask[1] then return 'newer' end
+call('DEL', unpack(KEYS))
+call('HSET', KEYS[1], 'generation', whole(ask[1]), unpack(ask[2]))
+call('HSET', KEYS[2], unpack(ask[3]))
+return 'begun'

@@ -1,0 +1,20 @@
+-- load.lua: puts reservations back into a fenced generation; a repeat changes nothing.
+-- ARGV 1: msgpack {generation, {{suffix, record, answers field, stored answer}, ...}}
+-- Returns 'loaded', or 'newer' when the generation is another one or no longer fenced.
+local ask = cmsgpack.unpack(ARGV[1])
+local generation, fenced = unpack(call('HMGET', KEYS[1], 'generation', 'fenced'))
+if tonumber(generation) ~= ask[1] or fenced ~= '1' then return 'newer' end
+for _, item in ipairs(ask[2]) do
+  local id, packed = item[1], item[2]
+  local record = cmsgpack.unpack(packed)
+  if call('HSETNX', KEYS[6], id, packed) == 1 then
+    if record[1] == 'held' then call('ZADD', KEYS[5], whole(record[7]), id) end
+    if record[1] == 'held' or record[1] == 'paid' then
+      for _, line in ipairs(record[8]) do
+        call('HINCRBY', KEYS[4], record[2] .. ':' .. line[1], whole(line[2]))
+      end
+    end
+    if item[3] ~= '' then call('HSET', KEYS[3], item[3], item[4]) end
+  end
+end
+return 'loaded'

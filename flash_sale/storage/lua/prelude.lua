@@ -1,0 +1,43 @@
+-- prelude.lua: put in front of every script of this folder; defines, does nothing.
+-- Every script takes KEYS 1 sale 2 stock 3 answers 4 counts 5 holds 6 reservations 7 journal.
+-- Redis does not roll a script back: each script reads every key it will write (a key of the
+-- wrong type stops it there), makes all its checks, and only then writes, journal first.
+if redis.replicate_commands then redis.replicate_commands() end
+local call = redis.call
+
+-- Milliseconds: the given time (tests) or, for 0, Redis' own clock.
+local function clock(given_ms)
+  if given_ms ~= 0 then return given_ms end
+  local time = call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- An integer as text; tostring() would turn 16 digits into 1e+15.
+local function whole(number) return string.format('%.0f', number) end
+
+-- Nil when the sale can be changed, else why not.
+local function closed_to_change()
+  local stage, fenced = unpack(call('HMGET', KEYS[1], 'stage', 'fenced'))
+  if not stage then return 'missing' end
+  if fenced ~= '0' then return 'fenced' end
+  call('HLEN', KEYS[2]); call('HLEN', KEYS[3]); call('HLEN', KEYS[4])
+  call('ZCARD', KEYS[5]); call('HLEN', KEYS[6])
+  return nil
+end
+
+-- Appends one fact: k kind, t epoch ms, then the given field, value pairs. Returns its number.
+local function journal(kind, now_ms, ...)
+  local seq = (tonumber(call('HGET', KEYS[1], 'journal_seq')) or 0) + 1
+  call('XADD', KEYS[7], whole(seq) .. '-0', 'k', kind, 't', whole(now_ms), ...)
+  call('HSET', KEYS[1], 'journal_seq', whole(seq))
+  return seq
+end
+
+-- Adds to one counter of a SKU (a h s r w) and returns it.
+local function add(counter, sku, qty) return call('HINCRBY', KEYS[2], counter .. ':' .. sku, whole(qty)) end
+
+-- {left, version} of a SKU.
+local function level(sku)
+  local pair = call('HMGET', KEYS[2], 'a:' .. sku, 'v:' .. sku)
+  return { tonumber(pair[1]), tonumber(pair[2]) }
+end

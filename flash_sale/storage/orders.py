@@ -1,0 +1,273 @@
+"""Orders in SQL and the journal's way into them: `OrderLedger` and `JournalLedger`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgpack
+from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from flash_sale.orders import (
+    Order,
+    OrderLine,
+    OrderMove,
+    OrderStatus,
+    Reservation,
+    next_status,
+    order_of,
+    sources,
+)
+from flash_sale.ports import Entry, StageChange, StoredAnswer
+from flash_sale.sale import Sale, Stage
+from flash_sale.storage.sales import stage_update
+from flash_sale.storage.sql import insert_new, reading, sql_answering
+from flash_sale.storage.tables import (
+    order_lines,
+    orders,
+    parked_entries,
+    sales,
+    stock_changes,
+)
+
+# Journal kinds that move an order, in the order they can follow each other for one order.
+MOVES = {
+    "paid": OrderMove.PAY,
+    "expired": OrderMove.EXPIRE,
+    "cancelled": OrderMove.CANCEL,
+    "reclaimed": OrderMove.RECLAIM,
+}
+ERROR_CHARS_MAX = 500
+
+
+class SqlOrders:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reading = reading(engine)
+
+    async def order(self, order_id: str) -> Order | None:
+        found = await self._find(orders.c.order_id == order_id, 1)
+        return found[0] if found else None
+
+    async def orders_of_user(self, user_id: str, limit: int) -> list[Order]:
+        return await self._find(orders.c.user_id == user_id, limit)
+
+    async def orders_of_room(self, room_id: str, limit: int) -> list[Order]:
+        return await self._find(orders.c.room_id == room_id, limit)
+
+    async def place(
+        self, sale: Sale, reservation: Reservation, answer: StoredAnswer | None
+    ) -> None:
+        """Make the order's row; the journal or another worker may have done so already."""
+        async with sql_answering(), self._engine.begin() as connection:
+            await _insert_orders(connection, sale, [(reservation, answer)])
+
+    async def move(
+        self,
+        order_id: str,
+        move: OrderMove,
+        *,
+        at_ms: int,
+        journal_seq: int = 0,
+        payment_id: str | None = None,
+    ) -> bool:
+        """Whether this call moved the order; False when it is not where `move` starts."""
+        row = _move_row(order_id, at_ms, journal_seq, payment_id)
+        async with sql_answering(), self._engine.begin() as connection:
+            done = await connection.execute(_move_update(move), row)
+        return done.rowcount == 1
+
+    # -- journal --------------------------------------------------------------------------------
+
+    async def apply(self, sale: Sale, expected: int, entries: Sequence[Entry]) -> bool:
+        """Move entries into the tables and the cursor past them, in one transaction.
+
+        The cursor is compared with `expected`: of two consumers one wins, the other gets False and
+        changed nothing. So every entry counts exactly once, whoever crashed where.
+        """
+        async with sql_answering(), self._engine.begin() as connection:
+            if not await _advance(connection, sale, expected, entries[-1].seq):
+                return False
+            held = [
+                (entry.reservation, StoredAnswer(entry.text("f"), entry.text("a")))
+                for entry in entries
+                if entry.reservation is not None
+            ]
+            await _insert_orders(connection, sale, held)
+            for kind, move in MOVES.items():
+                rows = [_entry_move(entry) for entry in entries if entry.kind == kind]
+                if rows:
+                    await connection.execute(_move_update(move), rows)
+            for entry in entries:
+                await _apply_staff_act(connection, sale, entry)
+        return True
+
+    async def park(self, sale: Sale, expected: int, entry: Entry, error: str) -> bool:
+        """Set an entry aside that the tables would not take, and move the cursor past it."""
+        async with sql_answering(), self._engine.begin() as connection:
+            if not await _advance(connection, sale, expected, entry.seq):
+                return False
+            await connection.execute(
+                insert(parked_entries).values(
+                    sale_id=sale.sale_id,
+                    journal_seq=entry.seq,
+                    kind=entry.kind[:16],
+                    at_ms=entry.at_ms,
+                    fields=msgpack.packb(dict(entry.fields)),
+                    error=error[:ERROR_CHARS_MAX],
+                )
+            )
+        return True
+
+    async def _find(self, condition: object, limit: int) -> list[Order]:
+        """Newest first."""
+        chosen = (
+            select(orders)
+            .where(condition)  # type: ignore[arg-type]
+            .order_by(orders.c.created_ms.desc(), orders.c.order_id)
+            .limit(limit)
+        )
+        async with sql_answering(), self._reading.connect() as connection:
+            rows = (await connection.execute(chosen)).all()
+            lines = await connection.execute(
+                select(order_lines)
+                .where(order_lines.c.order_id.in_([row.order_id for row in rows]))
+                .order_by(order_lines.c.order_id, order_lines.c.position)
+            )
+            by_order: dict[str, list[OrderLine]] = {row.order_id: [] for row in rows}
+            for line in lines:
+                by_order[line.order_id].append(
+                    OrderLine(line.sku_id, line.product_id, line.title, line.qty, line.unit_cents)
+                )
+        return [_order(row, by_order[row.order_id]) for row in rows]
+
+
+async def _advance(connection: AsyncConnection, sale: Sale, expected: int, seq: int) -> bool:
+    done = await connection.execute(
+        update(sales)
+        .where(sales.c.sale_id == sale.sale_id, sales.c.journal_seq == expected)
+        .values(journal_seq=seq)
+    )
+    return done.rowcount == 1
+
+
+async def _insert_orders(
+    connection: AsyncConnection,
+    sale: Sale,
+    reservations: Sequence[tuple[Reservation, StoredAnswer | None]],
+) -> None:
+    """Rows of placed orders. Later moves come by themselves: from the journal or the payment."""
+    if not reservations:
+        return
+    placed = [order_of(reservation, sale) for reservation, _ in reservations]
+    rows = [
+        {
+            "order_id": order.order_id,
+            "sale_id": order.sale_id,
+            "room_id": order.room_id,
+            "user_id": order.user_id,
+            "key": reservation.key,
+            "fingerprint": answer.fingerprint if answer else None,
+            "answer": answer.json if answer else None,
+            "status": OrderStatus.PLACED.value,
+            "amount_cents": order.amount_cents,
+            "currency": order.currency,
+            "created_ms": order.created_ms,
+            "pay_by_ms": order.pay_by_ms,
+            "expires_ms": order.expires_ms,
+            "journal_seq": order.journal_seq,
+        }
+        for order, (reservation, answer) in zip(placed, reservations, strict=True)
+    ]
+    lines = [
+        {
+            "order_id": order.order_id,
+            "position": position,
+            "sku_id": line.sku_id,
+            "product_id": line.product_id,
+            "title": line.title,
+            "qty": line.qty,
+            "unit_cents": line.unit_cents,
+        }
+        for order in placed
+        for position, line in enumerate(order.lines)
+    ]
+    await connection.execute(insert_new(connection, orders, ["order_id"]), rows)
+    await connection.execute(insert_new(connection, order_lines, ["order_id", "position"]), lines)
+
+
+def _move_update(move: OrderMove) -> Any:  # noqa: ANN401 - a statement
+    origins = sources(move)
+    target = next_status(origins[0], move)
+    values: dict[str, Any] = {
+        "status": target.value,
+        "journal_seq": bindparam("its_seq"),
+    }
+    if target is OrderStatus.PAID:
+        values |= {"paid_ms": bindparam("its_ms"), "payment_id": bindparam("its_payment")}
+    return (
+        update(orders)
+        .where(orders.c.order_id == bindparam("its_order"), orders.c.status.in_(origins))
+        .values(values)
+    )
+
+
+def _move_row(
+    order_id: str, at_ms: int, journal_seq: int, payment_id: str | None
+) -> dict[str, object]:
+    return {
+        "its_order": order_id,
+        "its_ms": at_ms,
+        "its_seq": journal_seq,
+        "its_payment": payment_id,
+    }
+
+
+def _entry_move(entry: Entry) -> dict[str, object]:
+    payment_id = entry.text("p") if "p" in entry.fields else None
+    return _move_row(f"o{entry.text('r')}", entry.at_ms, entry.seq, payment_id)
+
+
+async def _apply_staff_act(connection: AsyncConnection, sale: Sale, entry: Entry) -> None:
+    if entry.kind in ("restock", "write_off"):
+        await connection.execute(
+            insert(stock_changes).values(
+                sale_id=sale.sale_id,
+                journal_seq=entry.seq,
+                sku_id=entry.text("s"),
+                kind=entry.kind,
+                qty=int(entry.fields["q"]),
+                actor=entry.text("by"),
+                reason=entry.text("why"),
+                key=entry.text("key"),
+                at_ms=entry.at_ms,
+            )
+        )
+    elif entry.kind == "stage":
+        change = StageChange(
+            stage=Stage(entry.text("stage")),
+            start_ms=int(entry.fields["start"]) or None,
+            end_ms=int(entry.fields["end"]) or None,
+            journal_seq=entry.seq,
+        )
+        await connection.execute(stage_update(sale.sale_id, change))
+
+
+def _order(row: Row[Any], lines: Sequence[OrderLine]) -> Order:
+    return Order(
+        suffix=row.order_id[1:],
+        room_id=row.room_id,
+        sale_id=row.sale_id,
+        user_id=row.user_id,
+        status=OrderStatus(row.status),
+        lines=tuple(lines),
+        amount_cents=row.amount_cents,
+        currency=row.currency,
+        created_ms=row.created_ms,
+        pay_by_ms=row.pay_by_ms,
+        expires_ms=row.expires_ms,
+        paid_ms=row.paid_ms,
+        payment_id=row.payment_id,
+        journal_seq=row.journal_seq,
+    )

@@ -1,0 +1,229 @@
+"""Payments, callback events and refunds in SQL: `PaymentLedger`, and the sandbox bank's books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from flash_sale.payments import Callback, Payment, PaymentStatus, Refund, Resolution
+from flash_sale.storage.sql import insert_new, reading, sql_answering
+from flash_sale.storage.tables import payment_events, payments, refunds, sandbox_bank
+
+
+class SqlPayments:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reading = reading(engine)
+
+    async def add_payment(self, payment: Payment) -> None:
+        async with sql_answering(), self._engine.begin() as connection:
+            await connection.execute(
+                insert(payments).values(
+                    payment_id=payment.payment_id,
+                    order_id=payment.order_id,
+                    provider=payment.provider,
+                    amount_cents=payment.amount_cents,
+                    currency=payment.currency,
+                    status=payment.status,
+                    created_ms=payment.created_ms,
+                )
+            )
+
+    async def payment(self, payment_id: str) -> Payment | None:
+        found = await self._find(payments.c.payment_id == payment_id, 1)
+        return found[0] if found else None
+
+    async def payments_of(self, order_ids: Sequence[str]) -> list[Payment]:
+        return await self._find(payments.c.order_id.in_(order_ids), len(order_ids) * 20)
+
+    async def unresolved(self, limit: int) -> list[Payment]:
+        """Captured, but neither order nor refund yet; oldest first."""
+        captured = payments.c.status == PaymentStatus.SUCCEEDED
+        return await self._find(captured & payments.c.resolution.is_(None), limit)
+
+    async def pending_between(self, after_ms: int, before_ms: int, limit: int) -> list[Payment]:
+        pending = payments.c.status == PaymentStatus.PENDING
+        created = payments.c.created_ms.between(after_ms, before_ms)
+        return await self._find(pending & created, limit)
+
+    async def event_outcome(self, provider: str, event_id: str) -> str | None:
+        chosen = select(payment_events.c.outcome).where(
+            payment_events.c.provider == provider, payment_events.c.event_id == event_id
+        )
+        async with sql_answering(), self._reading.connect() as connection:
+            return (await connection.execute(chosen)).scalar_one_or_none()
+
+    async def record_event(
+        self, provider: str, callback: Callback, outcome: str, now_ms: int
+    ) -> bool:
+        """Whether the event is new."""
+        async with sql_answering(), self._engine.begin() as connection:
+            return await _record_event(connection, provider, callback, outcome, now_ms)
+
+    async def capture(self, provider: str, callback: Callback, now_ms: int) -> bool:
+        """Record that the money is in, once; False when it was known before.
+
+        A capture wins over failed and closed: the money is there whatever was said earlier.
+        """
+        async with sql_answering(), self._engine.begin() as connection:
+            await _record_event(connection, provider, callback, "captured", now_ms)
+            done = await connection.execute(
+                update(payments)
+                .where(
+                    payments.c.payment_id == callback.payment_id,
+                    payments.c.status != PaymentStatus.SUCCEEDED,
+                )
+                .values(status=PaymentStatus.SUCCEEDED, captured_ms=now_ms)
+            )
+        return done.rowcount == 1
+
+    async def set_status(
+        self, payment_id: str, status: PaymentStatus, expected: PaymentStatus
+    ) -> bool:
+        async with sql_answering(), self._engine.begin() as connection:
+            done = await connection.execute(
+                update(payments)
+                .where(payments.c.payment_id == payment_id, payments.c.status == expected)
+                .values(status=status)
+            )
+        return done.rowcount == 1
+
+    async def resolve_as_order(self, payment_id: str) -> bool:
+        async with sql_answering(), self._engine.begin() as connection:
+            return await _resolve(connection, payment_id, Resolution.ORDER)
+
+    async def resolve_as_refund(self, refund: Refund) -> bool:
+        """Decide for a refund and write it down, both or neither; False when decided before."""
+        async with sql_answering(), self._engine.begin() as connection:
+            if not await _resolve(connection, refund.payment_id, Resolution.REFUND):
+                return False
+            await connection.execute(
+                insert(refunds).values(
+                    refund_id=refund.refund_id,
+                    payment_id=refund.payment_id,
+                    order_id=refund.order_id,
+                    amount_cents=refund.amount_cents,
+                    currency=refund.currency,
+                    reason=refund.reason,
+                    created_ms=refund.created_ms,
+                    sent="no",
+                )
+            )
+        return True
+
+    async def unsent_refunds(self, limit: int) -> list[Refund]:
+        chosen = select(refunds).where(refunds.c.sent == "no").order_by(refunds.c.created_ms)
+        async with sql_answering(), self._reading.connect() as connection:
+            return [_refund(row) for row in await connection.execute(chosen.limit(limit))]
+
+    async def refund_sent(self, refund_id: str) -> None:
+        async with sql_answering(), self._engine.begin() as connection:
+            await connection.execute(
+                update(refunds).where(refunds.c.refund_id == refund_id).values(sent="yes")
+            )
+
+    async def refund_of(self, payment_id: str) -> Refund | None:
+        chosen = select(refunds).where(refunds.c.payment_id == payment_id)
+        async with sql_answering(), self._reading.connect() as connection:
+            row = (await connection.execute(chosen)).one_or_none()
+        return _refund(row) if row is not None else None
+
+    async def _find(self, condition: object, limit: int) -> list[Payment]:
+        """Oldest first."""
+        chosen = (
+            select(payments)
+            .where(condition)  # type: ignore[arg-type]
+            .order_by(payments.c.created_ms, payments.c.payment_id)
+            .limit(limit)
+        )
+        async with sql_answering(), self._reading.connect() as connection:
+            return [_payment(row) for row in await connection.execute(chosen)]
+
+
+class SqlSandboxBooks:
+    """What the sandbox bank's customer pressed; the first press that captured money stays."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reading = reading(engine)
+
+    async def decide(self, payment_id: str, status: str, at_ms: int) -> str:
+        """Write `status` down unless money was captured or the payment closed; what stands now."""
+        row = {"payment_id": payment_id, "status": status, "at_ms": at_ms}
+        async with sql_answering(), self._engine.begin() as connection:
+            await connection.execute(insert_new(connection, sandbox_bank, ["payment_id"]), row)
+            await connection.execute(
+                update(sandbox_bank)
+                .where(sandbox_bank.c.payment_id == payment_id, sandbox_bank.c.status == "failed")
+                .values(status=status, at_ms=at_ms)
+            )
+            chosen = select(sandbox_bank.c.status).where(sandbox_bank.c.payment_id == payment_id)
+            standing: str = (await connection.execute(chosen)).scalar_one()
+        return standing
+
+    async def standing(self, payment_id: str) -> tuple[str, int] | None:
+        chosen = select(sandbox_bank.c.status, sandbox_bank.c.at_ms).where(
+            sandbox_bank.c.payment_id == payment_id
+        )
+        async with sql_answering(), self._reading.connect() as connection:
+            row = (await connection.execute(chosen)).one_or_none()
+        return (row.status, row.at_ms) if row is not None else None
+
+
+async def _record_event(
+    connection: AsyncConnection, provider: str, callback: Callback, outcome: str, now_ms: int
+) -> bool:
+    done = await connection.execute(
+        insert_new(connection, payment_events, ["provider", "event_id"]).values(
+            provider=provider,
+            event_id=callback.event_id,
+            payment_id=callback.payment_id[:64],
+            outcome=outcome,
+            amount_cents=callback.amount_cents,
+            received_ms=now_ms,
+        )
+    )
+    return bool(done.rowcount == 1)
+
+
+async def _resolve(connection: AsyncConnection, payment_id: str, resolution: Resolution) -> bool:
+    done = await connection.execute(
+        update(payments)
+        .where(
+            payments.c.payment_id == payment_id,
+            payments.c.status == PaymentStatus.SUCCEEDED,
+            payments.c.resolution.is_(None),
+        )
+        .values(resolution=resolution)
+    )
+    return done.rowcount == 1
+
+
+def _payment(row: Row[Any]) -> Payment:
+    return Payment(
+        payment_id=row.payment_id,
+        order_id=row.order_id,
+        provider=row.provider,
+        amount_cents=row.amount_cents,
+        currency=row.currency,
+        status=PaymentStatus(row.status),
+        created_ms=row.created_ms,
+        captured_ms=row.captured_ms,
+        resolution=Resolution(row.resolution) if row.resolution else None,
+    )
+
+
+def _refund(row: Row[Any]) -> Refund:
+    return Refund(
+        refund_id=row.refund_id,
+        payment_id=row.payment_id,
+        order_id=row.order_id,
+        amount_cents=row.amount_cents,
+        currency=row.currency,
+        reason=row.reason,
+        created_ms=row.created_ms,
+        sent=row.sent,
+    )

@@ -1,0 +1,305 @@
+"""Stock and reservations in Redis: one method per script, one named outcome each.
+
+Decides nothing itself. A Redis that does not answer, or answers that it cannot write, raises
+`Refused("unknown_outcome")`: the act may have been applied; ask again with the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import msgpack
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from flash_sale.errors import Refused, not_found, unknown_outcome
+from flash_sale.orders import Reservation
+from flash_sale.ports import (
+    BatchAnswer,
+    Buy,
+    Entry,
+    Footing,
+    Released,
+    Settlement,
+    Snapshot,
+    StageChange,
+    StoredAnswer,
+)
+from flash_sale.sale import Level, Sale, Stage
+from flash_sale.storage import keys
+from flash_sale.storage.records import pack_record, unpack, unpack_entry, unpack_record
+from flash_sale.storage.scripts import Scripts
+
+COUNTERS = ("i", "r", "w", "a", "h", "s", "v")
+
+
+class RedisStock:
+    """`flash_sale.ports.StockStore` on Redis ≥ 6.2 or Valkey. `now_ms` 0 = Redis' own clock."""
+
+    def __init__(self, redis: Redis, scripts: Scripts) -> None:
+        self._redis = redis
+        self._scripts = scripts
+
+    # -- buying ---------------------------------------------------------------------------------
+
+    async def reserve(self, sale_id: str, now_ms: int, buys: Sequence[Buy]) -> BatchAnswer:
+        async with _answering():
+            packed = await self._scripts.run("reserve", sale_id, now_ms, buys)
+        outcome, *rest = _unpack_raw(packed)
+        if outcome != b"ok":
+            return BatchAnswer(outcome.decode(), (), {})
+        return BatchAnswer("ok", rest[0], _levels(rest[1]))
+
+    async def settle(self, sale_id: str, suffix: str, payment_id: str, now_ms: int) -> Settlement:
+        async with _answering():
+            packed = await self._scripts.run("settle", sale_id, now_ms, suffix, payment_id)
+        outcome, record = _unpack_raw(packed)
+        return Settlement(outcome.decode(), _record(suffix, record), {})
+
+    async def reclaim(self, sale_id: str, suffix: str, payment_id: str, now_ms: int) -> Settlement:
+        async with _answering():
+            packed = await self._scripts.run("reclaim", sale_id, now_ms, suffix, payment_id)
+        outcome, record, levels = _unpack_raw(packed)
+        return Settlement(outcome.decode(), _record(suffix, record), _levels(levels))
+
+    async def release(
+        self, sale_id: str, suffixes: Sequence[str], target: str, now_ms: int
+    ) -> Released:
+        async with _answering():
+            packed = await self._scripts.run("release", sale_id, now_ms, target, suffixes)
+        outcome, *rest = _unpack_raw(packed)
+        if outcome != b"ok":
+            return Released(outcome.decode(), (), (), {})
+        records = tuple(_record(s, r) for s, r in zip(suffixes, rest[1], strict=True))
+        return Released("ok", tuple(o.decode() for o in rest[0]), records, _levels(rest[2]))
+
+    # -- staff ----------------------------------------------------------------------------------
+
+    async def adjust(
+        self,
+        sale_id: str,
+        kind: str,
+        sku_id: str,
+        qty: int,
+        *,
+        key: str,
+        actor: str,
+        reason: str,
+        now_ms: int,
+    ) -> Level:
+        async with _answering():
+            packed = await self._scripts.run(
+                "adjust", sale_id, now_ms, kind, sku_id, qty, key, actor, reason
+            )
+        outcome, left, version = unpack(packed)
+        if outcome == "done":
+            return Level(left, version)
+        raise _refusal(outcome)
+
+    async def change_stage(
+        self, sale_id: str, act: str, *, countdown_ms: int, duration_ms: int, now_ms: int
+    ) -> StageChange:
+        async with _answering():
+            packed = await self._scripts.run(
+                "stage", sale_id, now_ms, act, countdown_ms, duration_ms
+            )
+        outcome, stage, start_ms, end_ms, seq = unpack(packed)
+        if outcome != "done":
+            raise _refusal(outcome)
+        return StageChange(Stage(stage), start_ms or None, end_ms or None, seq)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def now_ms(self) -> int:
+        async with _answering():
+            seconds, micros = await self._redis.time()
+        return seconds * 1000 + micros // 1000
+
+    async def levels(self, sale_ids: Sequence[str]) -> dict[str, dict[str, Level]]:
+        """Per sale the level of each SKU; a sale Redis does not know is left out."""
+        async with _answering():
+            pipe = self._redis.pipeline(transaction=False)
+            for sale_id in sale_ids:
+                pipe.hgetall(keys.stock(sale_id))
+            rows = await pipe.execute()
+        return {
+            sale_id: _levels_of(_counters(row))
+            for sale_id, row in zip(sale_ids, rows, strict=True)
+            if row
+        }
+
+    async def reservation(self, sale_id: str, suffix: str) -> Reservation | None:
+        async with _answering():
+            packed = await _hget(self._redis, keys.reservations(sale_id), suffix)
+        return unpack_record(suffix, packed) if packed else None
+
+    async def stored_answer(self, sale_id: str, user_id: str, key: str) -> StoredAnswer | None:
+        async with _answering():
+            stored = await _hget(self._redis, keys.answers(sale_id), f"{user_id}:{key}")
+        return StoredAnswer(stored[:24].decode(), stored[24:].decode()) if stored else None
+
+    async def due_holds(self, sale_id: str, now_ms: int, limit: int) -> list[str]:
+        """The longest overdue holds at `now_ms`, at most `limit`."""
+        async with _answering():
+            found = await self._redis.zrangebyscore(
+                keys.holds(sale_id), "-inf", now_ms, start=0, num=limit
+            )
+        return [suffix.decode() for suffix in cast("list[bytes]", found)]
+
+    async def snapshot(self, sale_id: str) -> Snapshot | None:
+        """Counters and records of one moment, for the audit."""
+        async with _answering():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hgetall(keys.stock(sale_id))
+            pipe.hgetall(keys.reservations(sale_id))
+            pipe.hgetall(keys.counts(sale_id))
+            pipe.zcard(keys.holds(sale_id))
+            stock, records, counts, holds = await pipe.execute()
+        if not stock:
+            return None
+        return Snapshot(
+            counters=_counters(stock),
+            reservations=(unpack_record(suffix.decode(), row) for suffix, row in records.items()),
+            counts={field.decode(): int(count) for field, count in counts.items()},
+            holds=holds,
+        )
+
+    # -- journal --------------------------------------------------------------------------------
+
+    async def entries_after(self, sale_id: str, seq: int, limit: int) -> list[Entry]:
+        async with _answering():
+            found = await self._redis.xrange(keys.journal(sale_id), f"({seq}-0", "+", count=limit)
+        rows = cast("list[tuple[bytes, dict[bytes, bytes]]]", found)
+        return [unpack_entry(entry_id, pairs) for entry_id, pairs in rows]
+
+    async def trim(self, sale_id: str, upto_seq: int) -> None:
+        """Forget journal entries up to and with `upto_seq`; they must be safe in SQL."""
+        async with _answering():
+            await self._redis.xtrim(
+                keys.journal(sale_id), minid=f"{upto_seq + 1}-0", approximate=False
+            )
+
+    # -- generations ----------------------------------------------------------------------------
+
+    async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing]:
+        """What Redis holds of each sale; a sale it does not know is left out."""
+        async with _answering():
+            pipe = self._redis.pipeline(transaction=False)
+            for sale_id in sale_ids:
+                pipe.hmget(keys.sale(sale_id), "stage", "generation", "fenced", "journal_seq")
+            rows = await pipe.execute()
+        return {
+            sale_id: Footing(int(row[1]), row[2] != b"0", int(row[3]))
+            for sale_id, row in zip(sale_ids, rows, strict=True)
+            if row[0] is not None
+        }
+
+    async def begin(
+        self, sale: Sale, counters: Mapping[str, Mapping[str, int]], *, seq: int, fenced: str
+    ) -> bool:
+        """Lay down `sale.generation`; False when that or a later one is there already."""
+        fields = [
+            *("number", sale.number, "room_id", sale.room_id, "stage", sale.stage.value),
+            *("start_ms", sale.start_ms or 0, "end_ms", sale.end_ms or 0),
+            *("hold_ms", sale.hold_s * 1000, "pay_ms", sale.pay_s * 1000),
+            *("currency", sale.currency, "journal_seq", seq, "fenced", fenced),
+        ]
+        stock: list[object] = []
+        for sku in sale.skus:
+            for name, count in counters[sku.sku_id].items():
+                stock += (f"{name}:{sku.sku_id}", count)
+            stock += (f"p:{sku.sku_id}", sku.sale_cents, f"l:{sku.sku_id}", sku.per_user)
+        async with _answering():
+            done = await self._scripts.run("begin", sale.sale_id, sale.generation, fields, stock)
+            if done == b"begun":
+                await self._redis.sadd(keys.SALES_INDEX, sale.sale_id)
+        return bool(done == b"begun")
+
+    async def load(
+        self,
+        sale_id: str,
+        generation: int,
+        reservations: Sequence[tuple[Reservation, StoredAnswer | None]],
+    ) -> bool:
+        items = [
+            (
+                reservation.suffix,
+                pack_record(reservation),
+                f"{reservation.user_id}:{reservation.key}" if answer else "",
+                answer.fingerprint + answer.json if answer else "",
+            )
+            for reservation, answer in reservations
+        ]
+        async with _answering():
+            done = await self._scripts.run("load", sale_id, generation, items)
+        return bool(done == b"loaded")
+
+    async def fence(self, sale_id: str, *, generation: int = 0) -> None:
+        """Close the sale to every change. Safe before the scripts are loaded."""
+        async with _answering():
+            await self._scripts.run_unchecked("fence", sale_id, generation, "1")
+
+    async def unfence(self, sale_id: str, *, generation: int) -> bool:
+        async with _answering():
+            done = await self._scripts.run("fence", sale_id, generation, "0")
+        return bool(done == b"done")
+
+    async def forget(self, sale_id: str) -> None:
+        """Drop a retired sale's data; SQL keeps all of it."""
+        async with _answering():
+            await self._redis.unlink(*keys.all_of(sale_id))
+            await self._redis.srem(keys.SALES_INDEX, sale_id)
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    """Turn every trouble with Redis into the one outcome it has for the caller."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as trouble:
+        raise unknown_outcome() from trouble
+
+
+async def _hget(redis: Redis, key: str, field: str) -> bytes | None:
+    return cast("bytes | None", await cast("Awaitable[object]", redis.hget(key, field)))
+
+
+def _unpack_raw(packed: bytes) -> Any:  # noqa: ANN401 - a script's answer
+    return msgpack.unpackb(packed, raw=True)
+
+
+def _levels(raw: Any) -> dict[str, Level]:  # noqa: ANN401 - an empty Lua table is a list
+    return {sku.decode(): Level(*pair) for sku, pair in raw.items()} if raw else {}
+
+
+def _record(suffix: str, packed: bytes) -> Reservation | None:
+    return unpack_record(suffix, packed) if packed else None
+
+
+def _counters(row: dict[bytes, bytes]) -> dict[str, dict[str, int]]:
+    """The stock hash as sku → counter name → count."""
+    counters: dict[str, dict[str, int]] = {}
+    for field, value in row.items():
+        name, sku_id = field.decode().split(":", 1)
+        if name in COUNTERS:
+            counters.setdefault(sku_id, {})[name] = int(value)
+    return counters
+
+
+def _levels_of(counters: dict[str, dict[str, int]]) -> dict[str, Level]:
+    return {sku_id: Level(row["a"], row["v"]) for sku_id, row in counters.items()}
+
+
+def _refusal(outcome: str) -> Refused:
+    if outcome in ("missing", "fenced"):
+        return unknown_outcome()
+    if outcome == "not_found":
+        return not_found("SKU in this sale")
+    texts = {
+        "conflict": "Not possible as things stand.",
+        "key_reused": "This key was used for another act.",
+        "bad_request": "Not an acceptable quantity.",
+    }
+    return Refused(outcome, texts[outcome])

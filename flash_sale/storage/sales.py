@@ -1,0 +1,276 @@
+"""Sales in SQL: `flash_sale.ports.SaleLedger`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, Update, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flash_sale.errors import Refused
+from flash_sale.orders import (
+    RESERVATION_STATE,
+    OrderStatus,
+    Reservation,
+    ReservedLine,
+)
+from flash_sale.ports import Progress, StageChange, StockSums, StoredAnswer
+from flash_sale.sale import Phase, Sale, SaleSpec, SkuSpec, Stage
+from flash_sale.storage.sql import reading, sql_answering
+from flash_sale.storage.tables import order_lines, orders, sale_skus, sales, stock_changes
+
+SALES_PER_ROOM_MAX = 200  # the newest; older ones are history, not part of a room's state
+OPEN_SALES_MAX = 1000  # duties visit each of them several times a second
+
+
+class SqlSales:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reading = reading(engine)
+
+    async def add_sale(self, spec: SaleSpec, room_id: str, now_ms: int) -> Sale:
+        """Store a draft (or, with a start time given, a scheduled sale)."""
+        planned = spec.start if isinstance(spec.start, int) else None
+        row = {
+            "sale_id": spec.sale_id,
+            "room_id": room_id,
+            "stage": Stage.DRAFT if planned is None else Stage.SCHEDULED,
+            "start_ms": planned,
+            "end_ms": None if planned is None else planned + spec.duration_s * 1000,
+            "duration_s": spec.duration_s,
+            "hold_s": spec.hold_s,
+            "pay_s": spec.pay_s,
+            "currency": spec.currency,
+            "generation": 1,
+            "journal_seq": 0,
+            "announced": Phase.DRAFT,
+            "created_ms": now_ms,
+        }
+        try:
+            async with sql_answering(), self._engine.begin() as connection:
+                await connection.execute(insert(sales).values(row))
+                await connection.execute(insert(sale_skus), _sku_rows(spec))
+        except IntegrityError as taken:
+            raise Refused("conflict", "A sale of this id exists.") from taken
+        stored = await self.sale(spec.sale_id)
+        assert stored is not None
+        return stored
+
+    async def sale(self, sale_id: str) -> Sale | None:
+        found = await self._find(sales.c.sale_id == sale_id, 1)
+        return found[0].sale if found else None
+
+    async def sale_by_number(self, number: int) -> Sale | None:
+        found = await self._find(sales.c.number == number, 1)
+        return found[0].sale if found else None
+
+    async def sales_of_room(self, room_id: str) -> list[Sale]:
+        """The newest sales of the room, oldest first."""
+        found = await self._find(sales.c.room_id == room_id, SALES_PER_ROOM_MAX)
+        return [progress.sale for progress in reversed(found)]
+
+    async def open_sales(self) -> list[Progress]:
+        return await self._find(sales.c.retired == 0, OPEN_SALES_MAX)
+
+    async def progress(self, sale_id: str) -> Progress | None:
+        found = await self._find(sales.c.sale_id == sale_id, 1)
+        return found[0] if found else None
+
+    async def set_stage(self, sale_id: str, change: StageChange) -> None:
+        """Follow the script; an older change arriving late changes nothing."""
+        async with sql_answering(), self._engine.begin() as connection:
+            await connection.execute(stage_update(sale_id, change))
+
+    async def set_announced(self, sale_id: str, phase: Phase) -> None:
+        async with sql_answering(), self._engine.begin() as connection:
+            await connection.execute(
+                update(sales).where(sales.c.sale_id == sale_id).values(announced=phase)
+            )
+
+    async def next_generation(self, sale_id: str, expected: int, journal_seq: int) -> bool:
+        """Claim the next generation, its journal going on after `journal_seq`.
+
+        False when somebody else claimed it.
+        """
+        async with sql_answering(), self._engine.begin() as connection:
+            done = await connection.execute(
+                update(sales)
+                .where(sales.c.sale_id == sale_id, sales.c.generation == expected)
+                .values(generation=expected + 1, journal_seq=journal_seq)
+            )
+        return done.rowcount == 1
+
+    async def retire(self, sale_id: str) -> None:
+        async with sql_answering(), self._engine.begin() as connection:
+            await connection.execute(
+                update(sales).where(sales.c.sale_id == sale_id).values(retired=1)
+            )
+
+    async def stock_sums(self, sale_id: str) -> dict[str, StockSums]:
+        changes = (
+            select(stock_changes.c.sku_id, stock_changes.c.kind, func.sum(stock_changes.c.qty))
+            .where(stock_changes.c.sale_id == sale_id)
+            .group_by(stock_changes.c.sku_id, stock_changes.c.kind)
+        )
+        pieces = (
+            select(order_lines.c.sku_id, orders.c.status, func.sum(order_lines.c.qty))
+            .join(orders, orders.c.order_id == order_lines.c.order_id)
+            .where(orders.c.sale_id == sale_id)
+            .group_by(order_lines.c.sku_id, orders.c.status)
+        )
+        initial = select(sale_skus.c.sku_id, sale_skus.c.stock).where(
+            sale_skus.c.sale_id == sale_id
+        )
+        async with sql_answering(), self._reading.connect() as connection:
+            first = {row.sku_id: row.stock for row in await connection.execute(initial)}
+            changed = {(sku, kind): int(n) for sku, kind, n in await connection.execute(changes)}
+            ordered = {(sku, st): int(n) for sku, st, n in await connection.execute(pieces)}
+        return {
+            sku: StockSums(
+                initial=stock,
+                restocked=changed.get((sku, "restock"), 0),
+                written_off=changed.get((sku, "write_off"), 0),
+                held=ordered.get((sku, OrderStatus.PLACED.value), 0),
+                sold=ordered.get((sku, OrderStatus.PAID.value), 0),
+            )
+            for sku, stock in first.items()
+        }
+
+    async def reservations_after(
+        self, sale_id: str, suffix: str, limit: int
+    ) -> list[tuple[Reservation, StoredAnswer | None]]:
+        """Reservations by order id, those after `suffix` ("" = from the first)."""
+        page = (
+            select(orders)
+            .where(orders.c.sale_id == sale_id, orders.c.order_id > f"o{suffix}")
+            .order_by(orders.c.order_id)
+            .limit(limit)
+        )
+        async with sql_answering(), self._reading.connect() as connection:
+            rows = (await connection.execute(page)).all()
+            ids = [row.order_id for row in rows]
+            lines = await connection.execute(
+                select(order_lines)
+                .where(order_lines.c.order_id.in_(ids))
+                .order_by(order_lines.c.order_id, order_lines.c.position)
+            )
+            by_order: dict[str, list[ReservedLine]] = {order_id: [] for order_id in ids}
+            for line in lines:
+                by_order[line.order_id].append(ReservedLine(line.sku_id, line.qty, line.unit_cents))
+        return [(_reservation(row, by_order[row.order_id]), _stored_answer(row)) for row in rows]
+
+    async def _find(self, condition: object, limit: int) -> list[Progress]:
+        heard = (
+            select(func.max(orders.c.journal_seq))
+            .where(orders.c.sale_id == sales.c.sale_id)
+            .scalar_subquery()
+        )
+        chosen = (
+            select(sales, func.coalesce(heard, 0).label("seen"))
+            .where(condition)  # type: ignore[arg-type]
+            .order_by(sales.c.number.desc())
+            .limit(limit)
+        )
+        async with sql_answering(), self._reading.connect() as connection:
+            rows = (await connection.execute(chosen)).all()
+            skus = await connection.execute(
+                select(sale_skus)
+                .where(sale_skus.c.sale_id.in_([row.sale_id for row in rows]))
+                .order_by(sale_skus.c.sale_id, sale_skus.c.position)
+            )
+            by_sale: dict[str, list[SkuSpec]] = {row.sale_id: [] for row in rows}
+            for sku in skus:
+                by_sale[sku.sale_id].append(_sku(sku))
+        return [
+            Progress(
+                sale=_sale(row, by_sale[row.sale_id]),
+                consumed=row.journal_seq,
+                seen=max(row.journal_seq, row.seen, row.stage_seq),
+            )
+            for row in rows
+        ]
+
+
+def stage_update(sale_id: str, change: StageChange) -> Update:
+    return (
+        update(sales)
+        .where(sales.c.sale_id == sale_id, sales.c.stage_seq < change.journal_seq)
+        .values(
+            stage=change.stage,
+            start_ms=change.start_ms,
+            end_ms=change.end_ms,
+            stage_seq=change.journal_seq,
+        )
+    )
+
+
+def _sku_rows(spec: SaleSpec) -> list[dict[str, object]]:
+    return [
+        {
+            "sale_id": spec.sale_id,
+            "sku_id": sku.sku_id,
+            "position": position,
+            "product_id": sku.product_id,
+            "title": sku.title,
+            "image": sku.image,
+            "list_cents": sku.list_cents,
+            "sale_cents": sku.sale_cents,
+            "per_user": sku.per_user,
+            "stock": sku.stock,
+        }
+        for position, sku in enumerate(spec.skus)
+    ]
+
+
+def _sku(row: Row[tuple[object, ...]]) -> SkuSpec:
+    return SkuSpec(
+        sku_id=row.sku_id,
+        product_id=row.product_id,
+        title=row.title,
+        stock=row.stock,
+        sale_cents=row.sale_cents,
+        list_cents=row.list_cents,
+        image=row.image,
+        per_user=row.per_user,
+    )
+
+
+def _sale(row: Row[tuple[object, ...]], skus: Sequence[SkuSpec]) -> Sale:
+    return Sale(
+        sale_id=row.sale_id,
+        number=row.number,
+        room_id=row.room_id,
+        stage=Stage(row.stage),
+        start_ms=row.start_ms,
+        end_ms=row.end_ms,
+        duration_s=row.duration_s,
+        hold_s=row.hold_s,
+        pay_s=row.pay_s,
+        currency=row.currency,
+        generation=row.generation,
+        created_ms=row.created_ms,
+        announced=Phase(row.announced),
+        retired=row.retired != 0,
+        skus=tuple(skus),
+    )
+
+
+def _reservation(row: Row[tuple[object, ...]], lines: Sequence[ReservedLine]) -> Reservation:
+    return Reservation(
+        suffix=row.order_id[1:],
+        state=RESERVATION_STATE[OrderStatus(row.status)],
+        user_id=row.user_id,
+        key=row.key,
+        amount_cents=row.amount_cents,
+        created_ms=row.created_ms,
+        pay_by_ms=row.pay_by_ms,
+        expires_ms=row.expires_ms,
+        lines=tuple(lines),
+        payment_id=row.payment_id,
+        journal_seq=row.journal_seq,
+    )
+
+
+def _stored_answer(row: Row[tuple[object, ...]]) -> StoredAnswer | None:
+    return StoredAnswer(row.fingerprint, row.answer) if row.answer else None

@@ -1,0 +1,181 @@
+"""The SQL tables of sales, orders and money. Only shapes; the statements are in `sql*.py`.
+
+Times are epoch milliseconds, money is integer cents. Migrations read `metadata`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column that is exactly INTEGER.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+sales = Table(
+    "sales",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("sale_id", String(64), nullable=False, unique=True),
+    Column("room_id", String(64), nullable=False, index=True),
+    Column("stage", String(16), nullable=False),
+    Column("stage_seq", BigInteger, nullable=False, default=0),
+    Column("start_ms", BigInteger),
+    Column("end_ms", BigInteger),
+    Column("duration_s", Integer, nullable=False),
+    Column("hold_s", Integer, nullable=False),
+    Column("pay_s", Integer, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("journal_seq", BigInteger, nullable=False),
+    Column("announced", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("retired", Integer, nullable=False, default=0, index=True),
+    sqlite_autoincrement=True,
+)
+
+sale_skus = Table(
+    "sale_skus",
+    metadata,
+    Column("sale_id", String(64), ForeignKey("sales.sale_id"), primary_key=True),
+    Column("sku_id", String(64), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("product_id", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("list_cents", BigInteger, nullable=False),
+    Column("sale_cents", BigInteger, nullable=False),
+    Column("per_user", Integer, nullable=False),
+    Column("stock", Integer, nullable=False),
+)
+
+stock_changes = Table(
+    "stock_changes",
+    metadata,
+    Column("sale_id", String(64), ForeignKey("sales.sale_id"), primary_key=True),
+    Column("journal_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("sku_id", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("qty", Integer, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)
+
+# An order is the reservation that became a row: one per reservation, by construction.
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("sale_id", String(64), ForeignKey("sales.sale_id"), nullable=False),
+    Column("room_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("fingerprint", String(24)),
+    Column("answer", Text),
+    Column("status", String(16), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("pay_by_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("paid_ms", BigInteger),
+    Column("payment_id", String(64)),
+    Column("journal_seq", BigInteger, nullable=False),
+    UniqueConstraint("sale_id", "user_id", "key", name="uq_orders_request"),
+    Index("ix_orders_sale_seq", "sale_id", "journal_seq"),
+    Index("ix_orders_user_created", "user_id", "created_ms"),
+    Index("ix_orders_room_created", "room_id", "created_ms"),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    Column("order_id", String(64), ForeignKey("orders.order_id"), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("sku_id", String(64), nullable=False),
+    Column("product_id", String(64), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("qty", Integer, nullable=False),
+    Column("unit_cents", BigInteger, nullable=False),
+)
+
+# Journal entries SQL would not take; the others flow on. Each one is an alarm.
+parked_entries = Table(
+    "parked_entries",
+    metadata,
+    Column("sale_id", String(64), ForeignKey("sales.sale_id"), primary_key=True),
+    Column("journal_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("fields", LargeBinary, nullable=False),
+    Column("error", Text, nullable=False),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("payment_id", String(64), primary_key=True),
+    Column("order_id", String(64), ForeignKey("orders.order_id"), nullable=False, index=True),
+    Column("provider", String(32), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("captured_ms", BigInteger),
+    Column("resolution", String(16)),
+    Index("ix_payments_status", "status", "resolution", "created_ms"),
+)
+
+payment_events = Table(
+    "payment_events",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("event_id", String(128), primary_key=True),
+    Column("payment_id", String(64), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("refund_id", String(64), primary_key=True),
+    Column("payment_id", String(64), ForeignKey("payments.payment_id"), unique=True),
+    Column("order_id", String(64), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("sent", String(3), nullable=False, index=True),
+)
+
+# The sandbox bank's own books: what its customer pressed. A real bank keeps these itself.
+sandbox_bank = Table(
+    "sandbox_bank",
+    metadata,
+    Column("payment_id", String(64), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+)

@@ -1,0 +1,96 @@
+"""Putting the package together over Redis and SQL, for the composition root and for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flash_sale.audit import Auditor
+from flash_sale.checkout import Checkout
+from flash_sale.desk import SaleDesk
+from flash_sale.directory import SaleDirectory
+from flash_sale.expiry import Sweeper
+from flash_sale.journal import JournalConsumer
+from flash_sale.ports import Hooks, PaymentProvider, Post
+from flash_sale.providers.sandbox import SandboxBank, SandboxProvider
+from flash_sale.reconcile import Reconciler
+from flash_sale.recovery import Recovery
+from flash_sale.reserve import ReserveEngine
+from flash_sale.settlement import Settler
+from flash_sale.storage.numbers import SqlNumbers
+from flash_sale.storage.orders import SqlOrders
+from flash_sale.storage.payments import SqlPayments, SqlSandboxBooks
+from flash_sale.storage.redis import RedisStock
+from flash_sale.storage.sales import SqlSales
+from flash_sale.storage.scripts import Scripts, source
+
+
+@dataclass(frozen=True, slots=True)
+class FlashSale:
+    """Everything the server calls. Set `hooks.on_stock` and `hooks.on_order` before use."""
+
+    hooks: Hooks
+    desk: SaleDesk
+    engine: ReserveEngine
+    checkout: Checkout
+    bank: SandboxBank
+    consumer: JournalConsumer
+    sweeper: Sweeper
+    reconciler: Reconciler
+    recovery: Recovery
+    auditor: Auditor
+    numbers: SqlNumbers
+    stock: RedisStock
+
+    async def open(self) -> None:
+        """Before the first request: rebuild what Redis lost while nobody was there."""
+        await self.recovery.step()
+
+    async def close(self) -> None:
+        await self.engine.close()
+
+
+def assemble(
+    redis: Redis,
+    engine: AsyncEngine,
+    *,
+    payment_secret: bytes,
+    callback_url: Callable[[], str],
+    post: Post,
+    new_token: Callable[[int], str],
+    now_ms: Callable[[], int] | None = None,
+    source_of: Callable[[str], str] = source,
+) -> FlashSale:
+    """`redis` must not retry by itself and must time out in about a second. `now_ms` replaces
+    Redis' clock and `source_of` the scripts, in tests only."""
+    hooks = Hooks()
+    scripts = Scripts(redis, source_of=source_of)
+    stock = RedisStock(redis, scripts)
+    sales, orders, payments = SqlSales(engine), SqlOrders(engine), SqlPayments(engine)
+    directory = SaleDirectory(sales)
+    books = SqlSandboxBooks(engine)
+    sandbox = SandboxProvider(payment_secret, books)
+    providers: dict[str, PaymentProvider] = {sandbox.name: sandbox}
+    settler = Settler(stock, directory, orders, payments, providers, hooks, new_token, now_ms)
+    consumer = JournalConsumer(stock, sales, orders)
+    recovery = Recovery(stock, sales, consumer, hooks)
+    scripts.on_forgotten = recovery.fence_lost
+    return FlashSale(
+        hooks=hooks,
+        desk=SaleDesk(stock, sales, directory, hooks, new_token, now_ms),
+        engine=ReserveEngine(stock, directory, hooks, new_token, now_ms),
+        checkout=Checkout(
+            stock, directory, orders, payments, settler, providers, hooks, new_token, now_ms
+        ),
+        bank=SandboxBank(payment_secret, books, payments, callback_url, post),
+        consumer=consumer,
+        sweeper=Sweeper(stock, sales, payments, settler, hooks, now_ms),
+        reconciler=Reconciler(payments, settler, providers),
+        recovery=recovery,
+        auditor=Auditor(stock, sales),
+        numbers=SqlNumbers(engine),
+        stock=stock,
+    )
