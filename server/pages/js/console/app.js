@@ -1,4 +1,5 @@
-/** The console's layout: three columns on a wide screen, tabs on a narrow one. */
+// The console's layout: three columns on a wide screen, tabs on a narrow one.
+
 import { useState } from "preact/hooks";
 
 import { t } from "../i18n.js";

@@ -1,4 +1,5 @@
-/** Conservation at a glance: green when every unit is accounted for, red when not, and the whole account on click. */
+// Conservation at a glance: green when every unit is accounted for, red when not, and the whole account on click.
+
 import { useState } from "preact/hooks";
 
 import { whole } from "../format.js";
@@ -31,7 +32,8 @@ function Account({ desk, audit, state, onClose }) {
       <p class="notice ${{ balanced: "green", broken: "red" }[state] ?? "amber"}">${t(`console.audit_says.${state}`)}</p>
       <p class="quiet">${t("console.audit_rule")}</p>
       ${audit?.sales.length === 0 && html`<p class="quiet">${t("console.audit_empty")}</p>`}
-      ${audit?.sales.map((sale) => html`<${SaleAccount} key=${sale.sale_id} desk=${desk} sale=${sale} />`)}
+      ${audit?.sales.length > 0 && html`<div class="scroll-x"><table class="table"><thead><tr><th>${t("console.product")}</th>${COLUMNS.map((column) => html`<th class="end">${t(`console.audit_column.${column}`)}</th>`)}<th class="end">${t("console.status")}</th></tr></thead>
+        ${audit.sales.map((sale) => html`<${SaleAccount} key=${sale.sale_id} desk=${desk} sale=${sale} />`)}</table></div>`}
     </div>
   <//>`;
 }
@@ -42,8 +44,7 @@ function SaleAccount({ desk, sale }) {
     const sku = known?.skus.find((one) => one.sku_id === skuId);
     return sku ? desk.titleOf(sku) : skuId;
   };
-  return html`<div class="scroll-x"><table class="table"><thead><tr><th>${t("console.product")}</th>${COLUMNS.map((column) => html`<th class="end">${t(`console.audit_column.${column}`)}</th>`)}<th class="end">${t("console.status")}</th></tr></thead>
-    <tbody>${sale.skus.map((sku) => html`<tr key=${sku.sku_id}>
+  return html`<tbody>${sale.skus.map((sku) => html`<tr key=${sku.sku_id}>
       <td>${titleOf(sku.sku_id)}</td>${COLUMNS.map((column) => html`<td class="end num">${whole(sku[column])}</td>`)}
-      <td class="end"><span class="chip ${sku.balanced ? "green" : "red"}">${t(sku.balanced ? "console.audit.balanced" : "console.audit.broken")}</span></td></tr>`)}</tbody></table></div>`;
+      <td class="end"><span class="chip ${sku.balanced ? "green" : "red"}">${t(sku.balanced ? "console.audit.balanced" : "console.audit.broken")}</span></td></tr>`)}</tbody>`;
 }

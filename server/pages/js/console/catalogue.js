@@ -1,7 +1,6 @@
-/**
- * The products the host has made, on the shelf or not. The room publishes only what is on the shelf,
- * so what was put away is kept in this browser. No commands are sent from here.
- */
+// The products the host has made, on the shelf or not. The room publishes only what is on the shelf,
+// so what was put away is kept in this browser. No commands are sent from here.
+
 const PRODUCTS_MAX = 200; // a shelf beyond this is no longer a live show
 
 const FIELDS = ["product_id", "title", "title_en", "image", "price_cents", "list_cents"];

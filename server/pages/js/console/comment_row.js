@@ -1,4 +1,5 @@
-/** One comment with what a moderator can do about it and its author. */
+// One comment with what a moderator can do about it and its author.
+
 import { clock, tint } from "../format.js";
 import { t } from "../i18n.js";
 import { html } from "../ui/html.js";

@@ -1,4 +1,5 @@
-/** The comment stream for the people who run the room: pinned ones, the flow, what was dropped, and the staff's own line. */
+// The comment stream for the people who run the room: pinned ones, the flow, what was dropped, and the staff's own line.
+
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { count, percent } from "../format.js";

@@ -1,7 +1,6 @@
-/**
- * Everything the console knows about the room and the one way it acts on it: signals fed by the room's
- * socket and by two-second polls, and `run` for commands. Components read it and draw; nothing is drawn here.
- */
+// Everything the console knows about the room and the one way it acts on it: signals fed by the room's
+// socket and by two-second polls, and `run` for commands. Components read it and draw; nothing is drawn here.
+
 import { signal } from "@preact/signals";
 
 import { get } from "../api.js";

@@ -1,4 +1,5 @@
-/** Shown instead of the console to somebody who has no key to it, or whose room is not there. */
+// Shown instead of the console to somebody who has no key to it, or whose room is not there.
+
 import { useState } from "preact/hooks";
 
 import { get, post } from "../api.js";

@@ -1,4 +1,5 @@
-/** Opening a draw: prize, winners, who may enter, and when it closes. */
+// Opening a draw: prize, winners, who may enter, and when it closes.
+
 import { useState } from "preact/hooks";
 
 import { t } from "../i18n.js";

@@ -1,4 +1,5 @@
-/** Draws: opening one, watching it fill, drawing it, and where anybody can verify it. */
+// Draws: opening one, watching it fill, drawing it, and where anybody can verify it.
+
 import { useState } from "preact/hooks";
 
 import { whole } from "../format.js";

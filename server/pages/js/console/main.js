@@ -1,4 +1,5 @@
-/** Starts the console: whose key, which room, then the desk. */
+// Starts the console: whose key, which room, then the desk.
+
 import { LiveroomClient } from "../liveroom.js";
 import { addWords } from "../i18n.js";
 import en from "../i18n/console.en.js";

@@ -1,4 +1,5 @@
-/** Money typed by a person ("9.9", "¥1,299") to integer cents and back. No rounding: two decimals or it is wrong. */
+// Money typed by a person ("9.9", "¥1,299") to integer cents and back. No rounding: two decimals or it is wrong.
+
 const SHAPE = /^(\d{1,8})(?:[.。](\d{1,2}))?$/;
 
 /** Cents, or null when the text is not an amount. */

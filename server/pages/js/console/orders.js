@@ -1,4 +1,5 @@
-/** The newest orders and what they add up to. Read only. */
+// The newest orders and what they add up to. Read only.
+
 import { clock, money, percent, whole } from "../format.js";
 import { t } from "../i18n.js";
 import { html } from "../ui/html.js";

@@ -1,7 +1,6 @@
-/**
- * How fast each SKU sells, worked out from the pushes of what is left.
- * Bookkeeping only: no drawing, no network, no clock of its own.
- */
+// How fast each SKU sells, worked out from the pushes of what is left.
+// Bookkeeping only: no drawing, no network, no clock of its own.
+
 const WINDOW_MS = 60_000; // long enough to be steady, short enough to notice a rush
 const WARM_UP_MS = 10_000; // a rate over less than this would jump wildly
 const SAMPLES_MAX = 600; // per SKU: ten pushes a second for the whole window

@@ -1,4 +1,5 @@
-/** Small pictures of the console: a product's thumbnail and the pencil. Shared icons are in ui/icons.js. */
+// Small pictures of the console: a product's thumbnail and the pencil. Shared icons are in ui/icons.js.
+
 import { initial } from "../format.js";
 import { html } from "../ui/html.js";
 

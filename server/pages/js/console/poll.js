@@ -1,7 +1,6 @@
-/**
- * Asks the same question again and again, one at a time: the next question waits for the last answer,
- * so a slow server is never asked faster than it replies. Rests while the page is hidden.
- */
+// Asks the same question again and again, one at a time: the next question waits for the last answer,
+// so a slow server is never asked faster than it replies. Rests while the page is hidden.
+
 const PAUSE_MS_MIN = 250;
 
 export class Poll {

@@ -1,4 +1,5 @@
-/** What must be true before a sale goes out to everybody: one list of checks, each good, a warning, or a stop. Pure. */
+// What must be true before a sale goes out to everybody: one list of checks, each good, a warning, or a stop. Pure.
+
 import { auditRow } from "./tally.js";
 
 const STEEP_PERCENT = 20; // a price below a fifth of the list price is more often a typing error than a gift
@@ -14,6 +15,7 @@ function stockCheck(sale, stock) {
 
 function priceCheck(sale) {
   if (sale.skus.some((sku) => sku.sale_cents * 100 < sku.list_cents * STEEP_PERCENT)) return check("warn", "console.check.steep");
+  if (sale.skus.some((sku) => sku.sale_cents >= sku.list_cents)) return check("warn", "console.check.same");
   return check("good", "console.check.price");
 }
 

@@ -1,4 +1,5 @@
-/** Adding or editing one product: what it is called, looks like and costs. It does not put it on the shelf unless asked. */
+// Adding or editing one product: what it is called, looks like and costs. It does not put it on the shelf unless asked.
+
 import { useState } from "preact/hooks";
 
 import { t } from "../i18n.js";

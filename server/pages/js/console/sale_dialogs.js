@@ -1,4 +1,5 @@
-/** The second step before a sale starts or stops: look at it once more, then confirm. */
+// The second step before a sale starts or stops: look at it once more, then confirm.
+
 import { useState } from "preact/hooks";
 
 import { clock, countdown, money } from "../format.js";

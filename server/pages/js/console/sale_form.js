@@ -1,4 +1,5 @@
-/** Making a sale from products: which, how many, at what price, for how long. Starting it is another, confirmed step. */
+// Making a sale from products: which, how many, at what price, for how long. Starting it is another, confirmed step.
+
 import { useState } from "preact/hooks";
 
 import { t } from "../i18n.js";

@@ -1,4 +1,5 @@
-/** The sale on the desk: which one, its phase and clock, its controls and its stock. No stock decisions are made here. */
+// The sale on the desk: which one, its phase and clock, its controls and its stock. No stock decisions are made here.
+
 import { useState } from "preact/hooks";
 
 import { clock } from "../format.js";
@@ -35,7 +36,7 @@ export function SalePanel({ desk }) {
         ${sales.map((sale, index) => html`<button key=${sale.sale_id} role="tab" data-testid="sale-tab-${sale.sale_id}" aria-selected=${sale === current} onClick=${() => choose(sale.sale_id)}>
           ${shortName(desk, sale, index)}<span class="chip ${PHASE_CHIP[sale.phase]}">${t(`console.phase.${sale.phase}`)}</span></button>`)}
       </div>
-      <button class="btn tiny push ${making ? "on" : ""}" data-testid="sale-new" aria-pressed=${making} onClick=${() => choose(making && open.length ? null : "new")}><${Icon} name="plus" size=${14} />${t("console.sale_new")}</button>
+      ${open.length > 0 && html`<button class="btn tiny push ${making ? "on" : ""}" data-testid="sale-new" aria-pressed=${making} onClick=${() => choose(making ? null : "new")}><${Icon} name="plus" size=${14} />${t("console.sale_new")}</button>`}
     </header>
     ${making
       ? html`<div class="pane-body"><${SaleForm} desk=${desk} onMade=${choose} /></div>`

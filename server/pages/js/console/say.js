@@ -1,4 +1,5 @@
-/** The staff's own line in the chat, answering somebody or speaking to all. */
+// The staff's own line in the chat, answering somebody or speaking to all.
+
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { t } from "../i18n.js";

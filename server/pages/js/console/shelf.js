@@ -1,4 +1,5 @@
-/** The shelf: products on show in their order, and those put away. Drag or arrow keys reorder; nothing is priced here. */
+// The shelf: products on show in their order, and those put away. Drag or arrow keys reorder; nothing is priced here.
+
 import { useRef, useState } from "preact/hooks";
 
 import { countdown, money } from "../format.js";

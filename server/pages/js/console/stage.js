@@ -1,4 +1,5 @@
-/** The left column: what viewers see, what they are told, and how fast they may talk. */
+// The left column: what viewers see, what they are told, and how fast they may talk.
+
 import { useEffect, useState } from "preact/hooks";
 
 import { t } from "../i18n.js";

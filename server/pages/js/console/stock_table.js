@@ -1,4 +1,5 @@
-/** One sale's stock, SKU by SKU: left, held, sold as a bar and as numbers, how fast it goes and how long it lasts. */
+// One sale's stock, SKU by SKU: left, held, sold as a bar and as numbers, how fast it goes and how long it lasts.
+
 import { money, whole } from "../format.js";
 import { t } from "../i18n.js";
 import { html } from "../ui/html.js";
@@ -28,8 +29,8 @@ function StockRow({ desk, sale, sku }) {
     <td><div class="row"><${Thumb} item=${sku} /><div class="grow"><p>${desk.titleOf(sku)}</p><p class="money small">${money(sku.sale_cents, sku.currency)}<s>${money(sku.list_cents, sku.currency)}</s><span class="quiet"> · ${sku.per_user ? t("console.per_user_n", { n: sku.per_user }) : t("console.no_limit")}</span></p></div></div></td>
     <td class="end shrink">${units.left === 0 ? html`<span class="stamp" data-testid="sold-out-${sku.sku_id}">${t("console.sold_out")}</span> ` : ""}<span class="left-now ${tone}" data-testid="stock-left-${sku.sku_id}">${units.left}</span><span class="quiet">/${units.total}</span></td>
     <td><${Split} units=${units} name=${desk.titleOf(sku)} /></td>
-    <td class="end shrink" data-testid="pace-${sku.sku_id}">${pace === null ? "–" : t("console.per_minute", { n: pace < 10 ? pace.toFixed(1) : Math.round(pace) })}</td>
-    <td class="end shrink">${units.left && lasts !== null ? t("console.minutes_n", { n: lasts < 10 ? lasts.toFixed(1) : Math.round(lasts) }) : "–"}</td>
+    <td class="end shrink" data-label=${t("console.pace")} data-testid="pace-${sku.sku_id}">${pace === null ? "–" : t("console.per_minute", { n: pace < 10 ? pace.toFixed(1) : Math.round(pace) })}</td>
+    <td class="end shrink" data-label=${t("console.lasts")}>${units.left && lasts !== null ? t("console.minutes_n", { n: lasts < 10 ? lasts.toFixed(1) : Math.round(lasts) }) : "–"}</td>
   </tr>`;
 }
 

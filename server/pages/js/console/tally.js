@@ -1,7 +1,5 @@
-/**
- * Where every unit of a SKU is: left, held, sold. Joins the live push (fresh, only what is left)
- * with the last conservation audit (2 s old, all the columns). Pure: no drawing, no network.
- */
+// Where every unit of a SKU is: left, held, sold. Joins the live push (fresh, only what is left)
+// with the last conservation audit (2 s old, all the columns). Pure: no drawing, no network.
 
 /** The audit's row of one SKU of one sale, or null. */
 export function auditRow(audit, saleId, skuId) {

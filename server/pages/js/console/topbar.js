@@ -1,4 +1,5 @@
-/** What the host reads at one glance: on air, how many, how much, whether the books balance, whether the line holds. */
+// What the host reads at one glance: on air, how many, how much, whether the books balance, whether the line holds.
+
 import { useState } from "preact/hooks";
 
 import { count, money, whole } from "../format.js";
@@ -39,7 +40,7 @@ function Figures({ desk }) {
   const metrics = desk.metrics.value;
   return html`<div class="figures">
     <${Figure} value=${whole(desk.online.value)} label=${t("console.online")} testid="online" />
-    <${Figure} value=${count(Math.max(desk.peak.value, desk.online.value))} label=${t("console.peak")} testid="peak" />
+    <${Figure} value=${count(Math.max(desk.peak.value, desk.online.value))} label=${t("console.peak")} testid="peak" tone="wide-only" />
     <${Figure} value=${count(desk.likes.value)} label=${t("console.likes")} testid="likes" />
     <${Figure} value=${metrics ? whole(metrics.paid_orders) : "–"} label=${t("console.paid_orders")} testid="paid-orders" />
     <${Figure} value=${metrics ? money(metrics.gmv_cents) : "–"} label=${t("console.gmv")} testid="gmv" tone="money" />
