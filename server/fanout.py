@@ -1,0 +1,246 @@
+"""Who is in a room on this worker, and what one tick writes to whom.
+
+A flush encodes the tick once per codec and writes the same bytes to every socket that keeps up. A
+socket that still has unsent bytes is passed over for chat and state (counted, and told later) and
+gets only the critical events; one that cannot even take those is closed with a code that lets it
+resume. No task, lock or timer exists per viewer or per send.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from room.events import from_wire
+from room.ports import Sequenced
+from room.replica import Replica
+from room.state import changed_parts, public_parts
+from server import direct_write
+from server.outbox import ChatItem, Choose, Critical, Outbox, Tick, count_by_kind
+from server.viewer import Pace, Viewer
+from server.wire import Codec, frame, tick_json, tick_msgpack
+
+RECENT_COMMENTS_MAX = 50  # what a late joiner is shown of the talk before
+COUNTERS = [
+    "entries",
+    "likes",
+    "comments",
+    "shares",
+    "exposures",
+    "clicks",
+    "shown_comment",
+    "shown_notice",
+    "dropped_comment",
+    "dropped_notice",
+]
+
+CloseViewer = Callable[[Viewer, int], None]
+CLOSE_TOO_SLOW = 4008
+
+
+class LiveRoom:
+    """One room on this worker: its replica, its viewers and what they have been told so far."""
+
+    def __init__(self, room_id: str, replica: Replica, *, choose: Choose, close: CloseViewer):
+        self.room_id = room_id
+        self.replica = replica
+        self.outbox = Outbox()
+        self.viewers: set[Viewer] = set()
+        self.by_user: dict[str, set[Viewer]] = {}
+        self.recent: deque[bytes] = deque(maxlen=RECENT_COMMENTS_MAX)
+        self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
+        self.state: dict[str, Any] = {"online": 0, "likes": 0, "entries": 0, "peak": 0, "stock": {}}
+        self.totals: dict[str, int] = {}
+        self.buyers: set[str] = set()
+        self.newcomers: set[str] = set()  # not yet counted among the room's visitors
+        self.join_noticed_ms = 0
+        self._entries: dict[str, int] = {}
+        self._speakers: set[str] = set()
+        self.flushed_ms = 0
+        self.used_ms = 0
+        self._choose = choose
+        self._close = close
+        self._allowance = 0.0
+        self._owing: set[Viewer] = set()
+        self.adopt(replica)
+
+    # -- membership ---------------------------------------------------------------------------
+
+    def add(self, viewer: Viewer) -> None:
+        """Admit a viewer; from now on every tick reaches it."""
+        self.viewers.add(viewer)
+        self.newcomers.add(viewer.user.user_id)
+        self.by_user.setdefault(viewer.user.user_id, set()).add(viewer)
+
+    def remove(self, viewer: Viewer) -> None:
+        """Forget a viewer; harmless if it is already gone."""
+        self.viewers.discard(viewer)
+        self._owing.discard(viewer)
+        sockets = self.by_user.get(viewer.user.user_id)
+        if sockets is not None:
+            sockets.discard(viewer)
+            if not sockets:
+                del self.by_user[viewer.user.user_id]
+
+    # -- what the room is told ------------------------------------------------------------------
+
+    def adopt(self, replica: Replica) -> None:
+        """Start over from `replica`: after opening, or when the room got a new epoch."""
+        self.replica = replica
+        self.outbox = Outbox()
+        self._show_durable_state()
+
+    def tell_critical(self, events: Sequence[Sequenced]) -> None:
+        """Queue events that the replica has just applied."""
+        self.outbox.add_critical(Critical(event.seq, event.raw) for event in events)
+        touched = {part for e in events for part in changed_parts(from_wire(e.t, e.d))}
+        parts = self._durable_parts()
+        for part in touched:
+            self.outbox.set_state(part, parts[part])
+
+    def tell_entries(self, counts: Mapping[str, int]) -> bool:
+        """Queue how many people are in the open lotteries; says whether any count changed."""
+        if counts == self._entries:
+            return False
+        self._entries = dict(counts)
+        self.outbox.set_state("lotteries", self._durable_parts()["lotteries"])
+        return True
+
+    def tell_stock(self, levels: Mapping[str, Mapping[str, int]]) -> bool:
+        """Queue stock levels that are newer than what is known; says whether any was."""
+        known = self.state["stock"]
+        newer = {s: dict(v) for s, v in levels.items() if s not in known or v["v"] > known[s]["v"]}
+        if newer:
+            self.state["stock"] = {**known, **newer}
+            self.outbox.merge_stock(newer)
+        return bool(newer)
+
+    def tell_state(self, part: str, value: Any) -> bool:  # noqa: ANN401 - any part of the vector
+        """Queue an absolute value of the state lane if it differs from the last one."""
+        if self.state.get(part) == value:
+            return False
+        self.state[part] = value
+        self.outbox.set_state(part, value)
+        return True
+
+    def snapshot(self) -> dict[str, Any]:
+        """The full state vector as of the last tick: what later ticks build upon."""
+        return {**self.state, **self._shown_parts}
+
+    def note_speaker(self, user_id: str, remembered_max: int) -> bool:
+        """Whether these are the user's first words here, as far as this worker remembers."""
+        if user_id in self._speakers or len(self._speakers) >= remembered_max:
+            return False
+        self._speakers.add(user_id)
+        return True
+
+    # -- the tick -----------------------------------------------------------------------------
+
+    def flush(self, now_ms: int, stamp: Mapping[str, Any]) -> None:
+        """Write everything queued to every viewer. `stamp` (server time, tick) joins the state."""
+        tick = self.outbox.take(self._take_allowance(now_ms), self._choose)
+        tick.state.update(stamp)
+        self.flushed_ms = now_ms
+        self._show_durable_state()
+        self._remember(tick)
+        own = self._own_words(tick.omitted)
+        for viewer in tuple(self.viewers):
+            self._deliver(viewer, tick, own.get(viewer))
+
+    def repay(self, stamp: Mapping[str, Any]) -> None:
+        """Tell viewers that were passed over what they missed, once their socket is free again."""
+        for viewer in tuple(self._owing):
+            if viewer.reachable and viewer.pace is Pace.KEEPING_UP:
+                tick = Tick([], [], [], dict(stamp))
+                self._deliver(viewer, tick, None)
+
+    def _deliver(self, viewer: Viewer, tick: Tick, own: list[ChatItem] | None) -> None:
+        transport = viewer.transport
+        if viewer.closing or transport.is_closing():
+            return
+        unsent = transport.get_write_buffer_size()
+        if unsent:
+            self._pass_over(viewer, tick)
+        elif own is None and not viewer.owed:
+            direct_write.write(transport, viewer.fd, tick.frame(viewer.codec))
+        else:
+            self._owing.discard(viewer)
+            self._recount(count_by_kind(own or ()), shown=1)
+            state = self.snapshot() if viewer.missed_state else None
+            missed = viewer.settle()
+            data = tick.personal_frame(viewer.codec, own=own or (), missed=missed, full_state=state)
+            direct_write.write(transport, viewer.fd, data)
+
+    def _pass_over(self, viewer: Viewer, tick: Tick) -> None:
+        if viewer.pace is Pace.TOO_SLOW:
+            self._close(viewer, CLOSE_TOO_SLOW)
+            return
+        chosen = count_by_kind(tick.chosen)
+        self._recount(chosen, shown=-1)
+        viewer.miss(tick.drops)
+        viewer.miss(chosen)
+        viewer.missed_state = True
+        self._owing.add(viewer)
+        critical = tick.critical_frame(viewer.codec)
+        if critical is not None:
+            viewer.transport.write(critical)
+
+    def tell_user(self, user_id: str, event: bytes) -> None:
+        """Send a private event to all of one user's sockets here."""
+        for viewer in tuple(self.by_user.get(user_id, ())):
+            join = tick_json if viewer.codec is Codec.JSON else tick_msgpack
+            viewer.write(frame(join([event]), viewer.codec))
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _show_durable_state(self) -> None:
+        self.shown_seq = self.replica.seq
+        self._shown_parts = self._durable_parts()
+
+    def _durable_parts(self) -> dict[str, Any]:
+        """The parts folded from critical events, with the entries counted since."""
+        parts: dict[str, Any] = public_parts(self.replica.state)
+        for lottery_id, count in self._entries.items():
+            lottery = parts["lotteries"].get(lottery_id)
+            if lottery is not None and lottery["state"] == "open":
+                lottery["entries_count"] = count
+        return parts
+
+    def _take_allowance(self, now_ms: int) -> int | None:
+        rate = self.replica.state.settings.chat_per_viewer_per_s
+        if rate == 0:
+            return None
+        elapsed_s = (now_ms - self.flushed_ms) / 1000
+        self._allowance = min(float(rate), self._allowance + rate * elapsed_s)
+        return int(self._allowance)
+
+    def _remember(self, tick: Tick) -> None:
+        comments = [item for item in tick.chosen if item.kind == "comment"]
+        self.recent.extend(item.raw for item in comments)
+        self._allowance = max(0.0, self._allowance - len(tick.chosen))
+        for kind, count in count_by_kind(tick.chosen).items():
+            self.counters[f"shown_{kind}"] += count * len(self.viewers)
+        for kind, count in tick.drops.items():
+            self.counters[f"dropped_{kind}"] += count * len(self.viewers)
+
+    def _recount(self, counts: Mapping[str, int], *, shown: int) -> None:
+        """Correct the per-viewer totals for one viewer who saw `shown` (+1) or missed (-1) them."""
+        for kind, count in counts.items():
+            self.counters[f"shown_{kind}"] += shown * count
+            self.counters[f"dropped_{kind}"] -= shown * count
+
+    def _own_words(self, omitted: Iterable[ChatItem]) -> dict[Viewer, list[ChatItem]]:
+        own: dict[Viewer, list[ChatItem]] = {}
+        for item in omitted:
+            for viewer in self.by_user.get(item.user_id, ()):
+                own.setdefault(viewer, []).append(item)
+        return own
+
+    def recent_events(self) -> list[Any]:
+        """The last comments, oldest first, without those deleted since."""
+        deleted = self.replica.state.deleted
+        events = [orjson.loads(raw) for raw in self.recent]
+        return [event for event in events if event["d"]["id"] not in deleted]
