@@ -1,0 +1,99 @@
+"""What a command handler gets: who asks, in which room, and the parts it may use.
+
+One `Services` exists per worker, put together by `app.py`. A `Context` is made per command, for
+the socket and for HTTP alike, so handlers cannot tell the two apart unless they ask for a socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import redis.asyncio as redis_asyncio
+
+from flash_sale.audit import Auditor
+from flash_sale.checkout import Checkout
+from flash_sale.desk import SaleDesk
+from flash_sale.providers.sandbox import SandboxBank
+from flash_sale.reserve import ReserveEngine
+from room.errors import Lost, Unavailable
+from room.events import Event
+from room.giveaways import Giveaways
+from room.ports import RoomArchive, RoomStore
+from room.room import Rooms
+from room.shapes import User
+from room.state import RoomState
+from room.words import SensitiveWords
+from server.active_rooms import ActiveRooms
+from server.bus import Bus
+from server.config import Settings
+from server.fanout import LiveRoom
+from server.heartbeat import Heartbeat
+from server.hub import Hub
+from server.rate_limit import BucketTable
+from server.registry import RateClass
+from server.selling import Selling
+from server.series import Series
+from server.telemetry import Metrics
+from server.tokens import Identity, Tokens
+
+
+class SaleNumbers(Protocol):
+    """Orders and money of a room, as SQL knows them."""
+
+    async def sale_numbers(self, room_id: str, now_ms: int) -> dict[str, Any]: ...
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts of one worker."""
+
+    settings: Settings
+    tokens: Tokens
+    hub: Hub
+    heartbeat: Heartbeat
+    bus: Bus
+    rooms: Rooms
+    room_store: RoomStore
+    archive: RoomArchive
+    giveaways: Giveaways
+    sales: SaleDesk
+    reserve: ReserveEngine
+    checkout: Checkout
+    bank: SandboxBank
+    auditor: Auditor
+    sale_numbers: SaleNumbers
+    selling: Selling
+    limits: dict[RateClass, BucketTable]
+    metrics: Metrics
+    series: Series
+    active_rooms: ActiveRooms
+    words: SensitiveWords
+    new_id: Callable[[str], str]
+    redis: redis_asyncio.Redis
+    checks: Mapping[str, Callable[[], Awaitable[object]]]  # what /readyz asks
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One command's surroundings."""
+
+    services: Services
+    room: LiveRoom
+    user: Identity
+    now_ms: int
+    channel: str  # "socket" or "http"
+
+    @property
+    def speaker(self) -> User:
+        """The user as events carry it."""
+        return User(id=self.user.user_id, name=self.user.name, role=self.user.role)
+
+    async def change(self, decide: Callable[[RoomState], tuple[Event, ...]]) -> None:
+        """Change the room by a rule; what it decides is committed and told before this returns."""
+        try:
+            await self.services.rooms.change(self.room.replica, decide, self.now_ms)
+        except Lost as lost:
+            self.services.hub.healer.heal_soon(self.room)
+            raise Unavailable("the room is being restored") from lost
