@@ -1,0 +1,253 @@
+"""Redis between workers: one subscription connection in, one paced stream of publishes out.
+
+A room's channel carries three kinds of message, all MessagePack maps with a kind under `k`:
+`critical` and `rebased` are published by the room store's scripts, `chat` by this file (comments,
+notices, stock levels and private events of one turn of the event loop, in one message). Losing a
+`chat` message loses only what may be lost; a lost `critical` one is noticed by its number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgpack
+import orjson
+import redis.asyncio as redis_asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from room.errors import Unavailable
+from room.ports import RoomStore, Sequenced
+from server.outbox import ChatItem
+
+log = structlog.get_logger(__name__)
+
+ROOMS_QUEUED_MAX = 10_000  # rooms with something to publish; one entry each
+ITEMS_PER_MESSAGE_MAX = 2_000  # chat beyond this in one loop turn is not told to other workers
+RECONNECT_S_MAX = 1.0
+
+
+class BusListener:
+    """What the bus tells the hub. Every call is quick and never awaits."""
+
+    def on_critical(self, room_id: str, epoch: str, events: list[Sequenced]) -> None:
+        """Critical events were committed by some worker."""
+        raise NotImplementedError
+
+    def on_rebased(self, room_id: str, epoch: str) -> None:
+        """The room continues under a new epoch."""
+        raise NotImplementedError
+
+    def on_chat(self, room_id: str, batch: ChatBatch) -> None:
+        """Another worker's chat, stock levels and private events."""
+        raise NotImplementedError
+
+    def on_reconnected(self) -> None:
+        """Messages may have been lost: every room should look for gaps."""
+        raise NotImplementedError
+
+
+class ChatBatch:
+    """What one worker has to tell the others about one room."""
+
+    __slots__ = ("chat", "kicked", "private", "stock")
+
+    def __init__(self) -> None:
+        self.chat: list[ChatItem] = []
+        self.private: list[tuple[str, bytes]] = []
+        self.kicked: list[tuple[str, int]] = []
+        self.stock: dict[str, dict[str, int]] = {}
+
+    def pack(self, worker_id: str) -> bytes:
+        """The message, without what is empty."""
+        chat = [(i.kind, i.user_id, i.role, i.raw, i.buyer, i.first) for i in self.chat]
+        message: dict[str, Any] = {"k": "chat", "w": worker_id, "c": chat, "p": self.private}
+        message |= {"s": self.stock, "x": self.kicked}
+        packed: bytes = msgpack.packb({key: value for key, value in message.items() if value})
+        return packed
+
+    @classmethod
+    def unpack(cls, message: dict[str, Any]) -> ChatBatch:
+        """The batch in a decoded message."""
+        batch = cls()
+        batch.chat = [ChatItem(*fields) for fields in message.get("c", ())]
+        batch.private = [(user_id, raw) for user_id, raw in message.get("p", ())]
+        batch.stock = message.get("s", {})
+        batch.kicked = [(user_id, code) for user_id, code in message.get("x", ())]
+        return batch
+
+
+class Bus:
+    """One worker's end of every room's channel."""
+
+    def __init__(self, client: redis_asyncio.Redis, store: RoomStore, worker_id: str):
+        self._store = store
+        self._worker_id = worker_id
+        self._pubsub = client.pubsub(ignore_subscribe_messages=False)
+        self._rooms: dict[bytes, str] = {}
+        self._confirmed: dict[str, asyncio.Event] = {}
+        self._pending: dict[str, ChatBatch] = {}
+        self._wake = asyncio.Event()
+        self._subscribed = asyncio.Event()  # reading before the first subscription would fail
+        self._tasks: list[asyncio.Task[None]] = []
+        self._leaving: set[asyncio.Task[None]] = set()
+        self.listener: BusListener | None = None
+
+    async def start(self) -> None:
+        """Begin receiving and publishing."""
+        self._tasks = [
+            asyncio.create_task(self._receive(), name="bus-receive"),
+            asyncio.create_task(self._send(), name="bus-send"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop both directions; what is queued is published first if Redis answers."""
+        if self._pending:
+            await self._publish_pending()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+
+    # -- subscriptions --------------------------------------------------------------------------
+
+    async def subscribe(self, room_id: str) -> None:
+        """Return once Redis has confirmed the subscription; raises `Unavailable` otherwise."""
+        channel = self._store.channel(room_id)
+        confirmed = self._confirmed.setdefault(room_id, asyncio.Event())
+        self._rooms[channel.encode()] = room_id
+        try:
+            await self._pubsub.subscribe(channel)
+            self._subscribed.set()
+            async with asyncio.timeout(1.0):
+                await confirmed.wait()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise Unavailable("the bus does not answer") from error
+
+    def unsubscribe_soon(self, room_id: str) -> None:
+        """Stop receiving a room, without waiting for Redis."""
+        task = asyncio.create_task(self._unsubscribe(room_id))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _unsubscribe(self, room_id: str) -> None:
+        channel = self._store.channel(room_id)
+        self._rooms.pop(channel.encode(), None)
+        self._confirmed.pop(room_id, None)
+        try:
+            await self._pubsub.unsubscribe(channel)
+        except (RedisError, OSError):
+            log.warning("unsubscribe_failed", room_id=room_id)
+
+    async def resubscribe(self, room_id: str) -> None:
+        """Subscribe again: the cure for a subscription that has gone deaf."""
+        self._confirmed.pop(room_id, None)
+        await self.subscribe(room_id)
+
+    # -- receiving ------------------------------------------------------------------------------
+
+    async def _receive(self) -> None:
+        await self._subscribed.wait()
+        delay_s = 0.05
+        lost = False
+        while True:
+            try:
+                message = await self._pubsub.get_message(timeout=None)
+                if lost:
+                    lost, delay_s = False, 0.05
+                    self._listening.on_reconnected()
+                if message is not None:
+                    self._take(message)
+            except (RedisError, OSError) as error:
+                if not lost:
+                    log.warning("bus_lost", error=str(error))
+                lost = True
+                await asyncio.sleep(delay_s)
+                delay_s = min(RECONNECT_S_MAX, delay_s * 2)
+                await self._reconnect()
+
+    async def _reconnect(self) -> None:
+        try:
+            await self._pubsub.connect()  # type: ignore[no-untyped-call]
+        except (RedisError, OSError):
+            return
+
+    @property
+    def _listening(self) -> BusListener:
+        assert self.listener is not None, "set `listener` before `start`"
+        return self.listener
+
+    def _take(self, message: dict[str, Any]) -> None:
+        room_id = self._rooms.get(message["channel"])
+        if room_id is None:
+            return
+        if message["type"] == "subscribe":
+            self._confirmed.setdefault(room_id, asyncio.Event()).set()
+        elif message["type"] == "message":
+            try:
+                self._dispatch(room_id, msgpack.unpackb(message["data"]))
+            except Exception:
+                log.exception("bus_message_failed", room_id=room_id)
+
+    def _dispatch(self, room_id: str, message: dict[str, Any]) -> None:
+        kind = message["k"]
+        if kind == "critical":
+            events = [sequenced(seq, raw) for seq, raw in message["s"]]
+            self._listening.on_critical(room_id, message["e"], events)
+        elif kind == "rebased":
+            self._listening.on_rebased(room_id, message["e"])
+        elif kind == "chat" and message["w"] != self._worker_id:
+            self._listening.on_chat(room_id, ChatBatch.unpack(message))
+
+    # -- publishing -----------------------------------------------------------------------------
+
+    def tell_chat(self, room_id: str, item: ChatItem) -> None:
+        """Queue a chat event for the other workers."""
+        batch = self._batch(room_id)
+        if len(batch.chat) < ITEMS_PER_MESSAGE_MAX:
+            batch.chat.append(item)
+
+    def tell_stock(self, room_id: str, levels: dict[str, dict[str, int]]) -> None:
+        """Queue stock levels for the other workers; the newest of each SKU is enough."""
+        self._batch(room_id).stock.update(levels)
+
+    def tell_user(self, room_id: str, user_id: str, event: bytes) -> None:
+        """Queue a private event for the sockets a user has on other workers."""
+        self._batch(room_id).private.append((user_id, event))
+
+    def tell_kick(self, room_id: str, user_id: str, code: int) -> None:
+        """Queue the closing of a user's sockets on other workers."""
+        self._batch(room_id).kicked.append((user_id, code))
+
+    def _batch(self, room_id: str) -> ChatBatch:
+        batch = self._pending.get(room_id)
+        if batch is None:
+            batch = ChatBatch()
+            if len(self._pending) < ROOMS_QUEUED_MAX:
+                self._pending[room_id] = batch
+                self._wake.set()
+        return batch
+
+    async def _send(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._publish_pending()
+
+    async def _publish_pending(self) -> None:
+        pending, self._pending = self._pending, {}
+        for room_id, batch in pending.items():
+            comments = [item.raw for item in batch.chat if item.kind == "comment"]
+            try:
+                await self._store.publish(room_id, batch.pack(self._worker_id))
+                if comments:
+                    await self._store.remember_comments(room_id, comments)
+            except Unavailable:
+                log.warning("publish_failed", room_id=room_id, chat=len(batch.chat))
+
+
+def sequenced(seq: int, raw: bytes) -> Sequenced:
+    """A critical event from its number and its wire bytes."""
+    event = orjson.loads(raw)
+    return Sequenced(seq=seq, ts=event["ts"], t=event["t"], d=event["d"], raw=raw)

@@ -1,0 +1,267 @@
+"""The rooms of one worker: opened when first wanted, fed from the bus, told by ticks, let go idle.
+
+The hub joins the durable side (replica, store, bus) to the fan-out. What has to be noticed by
+asking (counts, deaf subscriptions, lost data, silent sockets) is `heartbeat.py`'s; putting a room
+right again is `healing.py`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from room.events import LotteryDrawn, from_wire
+from room.ports import RoomStore, Sequenced
+from room.replica import Replica
+from room.room import Rooms
+from server.bus import Bus, BusListener, ChatBatch
+from server.error_codes import CloseCode
+from server.fanout import LiveRoom
+from server.healing import Healer
+from server.outbox import ChatItem, Choose
+from server.ticker import Ticker
+from server.viewer import Viewer
+from server.wire import event_json
+
+JOIN_NOTICE_EVERY_MS = 1_000
+DEPARTED_MAX = 50_000  # leavers whose watch time waits for the next heartbeat
+SocketClose = Callable[[Viewer, int], None]
+Span = tuple[str, int, int]  # user, from, to in Unix ms
+
+
+class RoomMissing(Exception):
+    """No such room."""
+
+
+class Hub(BusListener):
+    """Every room this worker serves."""
+
+    def __init__(
+        self,
+        *,
+        rooms: Rooms,
+        store: RoomStore,
+        bus: Bus,
+        choose: Choose,
+        now_ms: Callable[[], int],
+    ):
+        self.rooms: dict[str, LiveRoom] = {}
+        self.ticker = Ticker(now_ms)
+        self.draining = False
+        self.now_ms = now_ms
+        self.close_socket: SocketClose = lambda viewer, code: viewer.transport.abort()
+        self._rooms = rooms
+        self._store = store
+        self._bus = bus
+        self._choose = choose
+        self._opening: dict[str, asyncio.Task[LiveRoom]] = {}
+        self.healer = Healer(rooms=rooms, now_ms=now_ms, close=self.close_socket_of)
+        self._departed: list[tuple[str, Span]] = []
+        bus.listener = self
+        rooms.on_applied = self._on_applied
+
+    # -- opening --------------------------------------------------------------------------------
+
+    async def open(self, room_id: str) -> LiveRoom:
+        """The live room, opened once however many ask; raises `RoomMissing` or `Unavailable`."""
+        room = self.rooms.get(room_id)
+        if room is not None:
+            room.used_ms = self.now_ms()
+            return room
+        task = self._opening.get(room_id)
+        if task is None:
+            task = asyncio.create_task(self._open(room_id))
+            self._opening[room_id] = task
+            task.add_done_callback(lambda _: self._opening.pop(room_id, None))
+        return await asyncio.shield(task)
+
+    async def _open(self, room_id: str) -> LiveRoom:
+        replica = await self._rooms.open(room_id, self.now_ms())
+        if replica is None:
+            raise RoomMissing(room_id)
+        await self._bus.subscribe(room_id)  # first hear, then read what was missed in between
+        if not await self._rooms.catch_up(replica):
+            reopened = await self._rooms.open(room_id, self.now_ms())
+            if reopened is None:
+                raise RoomMissing(room_id)
+            replica = reopened
+        room = LiveRoom(room_id, replica, choose=self._choose, close=self.close_socket_of)
+        room.recent.extend(await self._store.recent_comments(room_id))
+        room.used_ms = self.now_ms()
+        self.rooms[room_id] = room
+        return room
+
+    async def replica(self, room_id: str) -> Replica | None:
+        """The replica of a room, opened if need be; None when there is no such room."""
+        try:
+            return (await self.open(room_id)).replica
+        except RoomMissing:
+            return None
+
+    def close_socket_of(self, viewer: Viewer, code: int) -> None:
+        """Close one viewer's socket with `code`, without waiting."""
+        self.close_socket(viewer, code)
+
+    # -- membership -----------------------------------------------------------------------------
+
+    def join(self, room: LiveRoom, viewer: Viewer) -> None:
+        """Admit a greeted viewer."""
+        room.add(viewer)
+        room.counters["entries"] += 1
+        self._notice_join(room, viewer)
+        self.recount(room)
+
+    def _notice_join(self, room: LiveRoom, viewer: Viewer) -> None:
+        """Now and then say who came in; a storm of entries says it once a second."""
+        now_ms = self.now_ms()
+        if viewer.user.is_guest or now_ms - room.join_noticed_ms < JOIN_NOTICE_EVERY_MS:
+            return
+        room.join_noticed_ms = now_ms
+        user = viewer.user
+        raw = event_json("notice", now_ms, {"kind": "joined", "user": user.to_wire()})
+        self.tell_chat(room, ChatItem("notice", user.user_id, user.role, raw))
+
+    def leave(self, room_id: str, viewer: Viewer) -> None:
+        """Let a viewer go, crediting what it watched."""
+        room = self.rooms.get(room_id)
+        if room is None:
+            return
+        if viewer in room.viewers:
+            room.remove(viewer)
+            self.recount(room)
+        if len(self._departed) < DEPARTED_MAX:
+            span = (viewer.user.user_id, viewer.watched_to_ms, self.now_ms())
+            self._departed.append((room_id, span))
+
+    def take_departed(self) -> list[tuple[str, Span]]:
+        """Watch time of viewers who left since the last call, by room."""
+        departed, self._departed = self._departed, []
+        return departed
+
+    def let_go(self, room_id: str) -> None:
+        """Drop an idle room from memory."""
+        self.ticker.forget(self.rooms.pop(room_id))
+        self._bus.unsubscribe_soon(room_id)
+
+    def recount(self, room: LiveRoom) -> None:
+        """Show who is here now together with who was elsewhere at the last pulse."""
+        others = room.totals.get("online_elsewhere", 0)
+        if room.tell_state("online", others + len(room.viewers)):
+            self.ticker.wake_for_state(room)
+        self.show_totals(room)
+
+    def show_totals(self, room: LiveRoom) -> None:
+        """Put likes and entries, with what this worker has not yet reported, into the state."""
+        changed = False
+        for name in ("likes", "entries"):
+            fresh = room.counters[name] - room.totals.get(f"{name}_reported", 0)
+            total = room.totals.get(name, 0) + fresh
+            if total > room.state[name]:
+                changed = room.tell_state(name, total) or changed
+        if changed:
+            self.ticker.wake_for_state(room)
+
+    # -- what happens in a room -----------------------------------------------------------------
+
+    def tell_chat(self, room: LiveRoom, item: ChatItem) -> None:
+        """Show a chat event here and on the other workers."""
+        room.outbox.add_chat(item)
+        self.ticker.wake(room)
+        self._bus.tell_chat(room.room_id, item)
+
+    def tell_stock(self, room_id: str, levels: dict[str, dict[str, int]]) -> None:
+        """Show stock levels here and on the other workers."""
+        self._show_stock(room_id, levels)
+        self._bus.tell_stock(room_id, levels)
+
+    def tell_user(self, room_id: str, user_id: str, event: bytes) -> None:
+        """Send a private event to all of a user's sockets, on every worker."""
+        self._show_user(room_id, user_id, event)
+        self._bus.tell_user(room_id, user_id, event)
+
+    def _show_stock(self, room_id: str, levels: dict[str, dict[str, int]]) -> None:
+        room = self.rooms.get(room_id)
+        if room is not None and room.tell_stock(levels):
+            self.ticker.wake_for_state(room)
+
+    def _show_user(self, room_id: str, user_id: str, event: bytes) -> None:
+        room = self.rooms.get(room_id)
+        if room is not None:
+            room.tell_user(user_id, event)
+
+    def _on_applied(self, replica: Replica, events: Sequence[Sequenced]) -> None:
+        room = self.rooms.get(replica.room_id)
+        if room is None or room.replica is not replica or not events:
+            return
+        room.tell_critical(events)
+        self._enforce(room, events)
+        self.ticker.wake(room)
+
+    def _enforce(self, room: LiveRoom, events: Iterable[Sequenced]) -> None:
+        """Close the sockets of whom an event sends out, and tell winners in person."""
+        for event in events:
+            if event.t == "lottery.drawn":
+                self._tell_winners(room, event)
+            if event.t == "user.banned" and not event.d.get("lifted"):
+                self.expel(room, str(event.d["user_id"]), CloseCode.BANNED)
+            elif event.t == "room.ended":
+                self.expel(room, None, CloseCode.ROOM_ENDED)
+
+    def _tell_winners(self, room: LiveRoom, drawn: Sequenced) -> None:
+        """Every worker has seen the draw, so each tells the winners on its own sockets."""
+        event = from_wire(drawn.t, drawn.d)
+        assert isinstance(event, LotteryDrawn)
+        lottery = room.replica.state.lotteries.get(event.lottery_id)
+        prize = lottery.prize if lottery else ""
+        for winner in event.winners:
+            body = {"lottery_id": event.lottery_id, "prize": prize, "rank": winner.rank}
+            room.tell_user(winner.user_id, event_json("won", drawn.ts, body))
+
+    def expel(self, room: LiveRoom, user_id: str | None, code: CloseCode) -> None:
+        """Close one user's sockets in a room, or everybody's, behind what they are still owed."""
+        self.ticker.flush_now(room)
+        viewers = room.viewers if user_id is None else room.by_user.get(user_id, set())
+        for viewer in tuple(viewers):
+            self.close_socket(viewer, code)
+
+    def kick(self, room_id: str, user_id: str, code: CloseCode) -> None:
+        """Close a user's sockets in a room on every worker."""
+        room = self.rooms.get(room_id)
+        if room is not None:
+            self.expel(room, user_id, code)
+        self._bus.tell_kick(room_id, user_id, code)
+
+    # -- the bus ----------------------------------------------------------------------------------
+
+    def on_critical(self, room_id: str, epoch: str, events: list[Sequenced]) -> None:
+        room = self.rooms.get(room_id)
+        if room is None:
+            return
+        received = room.replica.receive(epoch, events)
+        self._on_applied(room.replica, received.applied)
+        if received.gap or received.other_epoch:
+            self.healer.heal_soon(room)
+
+    def on_rebased(self, room_id: str, epoch: str) -> None:
+        room = self.rooms.get(room_id)
+        if room is not None and room.replica.epoch != epoch:
+            self.healer.heal_soon(room)
+
+    def on_chat(self, room_id: str, batch: ChatBatch) -> None:
+        room = self.rooms.get(room_id)
+        if room is None:
+            return
+        for item in batch.chat:
+            room.outbox.add_chat(item)
+        if batch.chat:
+            self.ticker.wake(room)
+        if batch.stock:
+            self._show_stock(room_id, batch.stock)
+        for user_id, event in batch.private:
+            room.tell_user(user_id, event)
+        for user_id, code in batch.kicked:
+            self.expel(room, user_id, CloseCode(code))
+
+    def on_reconnected(self) -> None:
+        for room in self.rooms.values():
+            self.healer.heal_soon(room)
