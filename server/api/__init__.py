@@ -1,0 +1,1 @@
+"""HTTP: the same commands as the socket, besides reading, orders, payments and operation."""

@@ -1,0 +1,294 @@
+"""The WebSocket: handshake, hello, read loop and closing.
+
+It checks Origin and path before the upgrade, admits a viewer after a good hello, and turns frames
+into commands. It decides nothing about rooms; `dispatch.py` runs commands and `fanout.py` writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from uuid import uuid4
+
+import structlog
+from aiohttp import WSMsgType, web
+from aiohttp.http_websocket import WSMessage
+
+from room.errors import Unavailable
+from server.context import Context, Services
+from server.dispatch import Reply, answer, refuse
+from server.error_codes import ERRORS, CloseCode
+from server.errors import CommandRefused
+from server.fanout import LiveRoom
+from server.hello import HelloParams, greet
+from server.hub import RoomMissing
+from server.rate_limit import TokenBucket
+from server.tokens import BadToken, ExpiredToken, Identity
+from server.viewer import Viewer
+from server.wire import (
+    CLIENT_FRAME_BYTES_MAX,
+    SUBPROTOCOLS,
+    Codec,
+    MalformedFrame,
+    Received,
+    decode_commands,
+    encode,
+    message_frame,
+)
+
+log = structlog.get_logger(__name__)
+
+HELLO_WITHIN_S = 5.0  # a socket that says nothing holds memory for nobody
+CLOSE_WITHIN_S = 2.0  # how long a peer may take to answer our close frame
+ROOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class HelloRefused(CommandRefused):
+    """A hello that ends the socket, with the code it is closed with."""
+
+    def __init__(self, code: str, close: CloseCode):
+        super().__init__(code, ERRORS[code].meaning)
+        self.close = close
+
+
+class Gateway:
+    """Serves the sockets of one worker."""
+
+    def __init__(self, services: Services):
+        self._services = services
+        self.sockets: dict[Viewer, web.WebSocketResponse] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """`GET /v1/rooms/{room_id}/ws`."""
+        self._check_upgrade(request)
+        room = await self._room_of(request)
+        socket = web.WebSocketResponse(
+            protocols=SUBPROTOCOLS,
+            compress=False,
+            max_msg_size=CLIENT_FRAME_BYTES_MAX,
+            heartbeat=None,
+            timeout=CLOSE_WITHIN_S,
+        )
+        await socket.prepare(request)
+        codec = Codec(socket.ws_protocol or Codec.JSON.value)
+        viewer = await self._await_hello(request, socket, room, codec)
+        if viewer is None:
+            return socket
+        try:
+            await self._read(socket, room.room_id, viewer)
+        finally:
+            self._leave(room.room_id, viewer)
+        return socket
+
+    # -- before the upgrade ---------------------------------------------------------------------
+
+    def _check_upgrade(self, request: web.Request) -> None:
+        settings = self._services.settings
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in settings.allowed_origins:
+            raise web.HTTPForbidden(text="origin not allowed")
+        if self._services.hub.draining:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
+        if len(self.sockets) >= settings.max_viewers_per_worker:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
+
+    async def _room_of(self, request: web.Request) -> LiveRoom:
+        room_id = request.match_info["room_id"]
+        if not ROOM_ID.fullmatch(room_id):
+            raise web.HTTPNotFound
+        try:
+            return await self._services.hub.open(room_id)
+        except RoomMissing:
+            raise web.HTTPNotFound from None
+        except Unavailable:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"}) from None
+
+    # -- hello ----------------------------------------------------------------------------------
+
+    async def _await_hello(
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        room: LiveRoom,
+        codec: Codec,
+    ) -> Viewer | None:
+        """Admit the socket by its first command, or close it and return None."""
+        try:
+            async with asyncio.timeout(HELLO_WITHIN_S):
+                message = await socket.receive()
+        except TimeoutError:
+            await socket.close(code=CloseCode.PROTOCOL_ERROR, message=b"hello expected")
+            return None
+        received = self._first_command(message, codec)
+        if isinstance(received, CloseCode):
+            await self._reject(socket, received)
+            return None
+        if received is None:
+            return None
+        transport = request.transport
+        if transport is None:
+            return None
+        return await self._admit(socket, transport, room, codec, received)
+
+    def _first_command(self, message: WSMessage, codec: Codec) -> Received | CloseCode | None:
+        data = _payload(message, codec)
+        if data is None:
+            text_or_binary = message.type in (WSMsgType.TEXT, WSMsgType.BINARY)
+            return CloseCode.PROTOCOL_ERROR if text_or_binary else None
+        try:
+            commands = decode_commands(data, codec)
+        except MalformedFrame:
+            return CloseCode.PROTOCOL_ERROR
+        first = commands[0]
+        if len(commands) != 1 or first.envelope is None or first.envelope.op != "hello":
+            return CloseCode.PROTOCOL_ERROR
+        return first
+
+    async def _admit(
+        self,
+        socket: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        room: LiveRoom,
+        codec: Codec,
+        received: Received,
+    ) -> Viewer | None:
+        assert received.envelope is not None
+        reply_id = received.envelope.id
+        try:
+            params = HelloParams.decode(received.raw, codec)
+            user = self._identify(params.token, room.room_id)
+            self._check_welcome(room, user)
+        except HelloRefused as refused:
+            await self._refuse_hello(socket, codec, reply_id, refused, refused.close)
+            return None
+        except CommandRefused as refused:
+            await self._refuse_hello(socket, codec, reply_id, refused, CloseCode.PROTOCOL_ERROR)
+            return None
+        room = await self._services.hub.open(room.room_id)  # it may have been unloaded meanwhile
+        viewer = self._viewer(user, transport, codec)
+        self.sockets[viewer] = socket
+        viewer.send({"re": [{"id": reply_id, "ok": greet(self._services, room, user, params)}]})
+        self._services.hub.join(room, viewer)
+        return viewer
+
+    def _viewer(self, user: Identity, transport: asyncio.Transport, codec: Codec) -> Viewer:
+        settings, now_ms = self._services.settings, self._services.hub.now_ms()
+        bucket = TokenBucket(
+            settings.commands_per_connection_per_s, settings.commands_burst, now_ms
+        )
+        return Viewer(user, transport, codec, now_ms, bucket)
+
+    def _identify(self, token: str | None, room_id: str) -> Identity:
+        if token is None:
+            return Identity.guest(f"g_{uuid4().hex[:20]}")
+        now_ms = self._services.hub.now_ms()
+        try:
+            return self._services.tokens.verify(token, now_ms=now_ms, room_id=room_id)
+        except ExpiredToken:
+            raise HelloRefused("token_expired", CloseCode.TOKEN_EXPIRED) from None
+        except BadToken:
+            raise HelloRefused("unauthorized", CloseCode.BAD_TOKEN) from None
+
+    def _check_welcome(self, room: LiveRoom, user: Identity) -> None:
+        state = room.replica.state
+        if state.status == "ended":
+            raise HelloRefused("room_ended", CloseCode.ROOM_ENDED)
+        if user.user_id in state.banned:
+            raise HelloRefused("banned", CloseCode.BANNED)
+        sockets = len(room.by_user.get(user.user_id, ()))
+        if sockets >= self._services.settings.connections_per_user_max:
+            raise HelloRefused("rate_limited", CloseCode.TOO_MANY)
+
+    async def _refuse_hello(
+        self,
+        socket: web.WebSocketResponse,
+        codec: Codec,
+        reply_id: int,
+        refused: CommandRefused,
+        code: CloseCode,
+    ) -> None:
+        reply = {"re": [{"id": reply_id, "err": refused.to_wire()}]}
+        data = encode(reply, codec)
+        send = socket.send_frame
+        await send(data, WSMsgType.TEXT if codec is Codec.JSON else WSMsgType.BINARY)
+        await self._reject(socket, code)
+
+    async def _reject(self, socket: web.WebSocketResponse, code: CloseCode) -> None:
+        await socket.close(code=code, message=code.name.lower().encode())
+
+    # -- the read loop --------------------------------------------------------------------------
+
+    async def _read(self, socket: web.WebSocketResponse, room_id: str, viewer: Viewer) -> None:
+        hub = self._services.hub
+        while True:
+            message = await socket.receive()
+            data = _payload(message, viewer.codec)
+            if data is None:
+                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    await self._reject(socket, CloseCode.PROTOCOL_ERROR)
+                return
+            viewer.heard_ms = hub.now_ms()
+            try:
+                commands = decode_commands(data, viewer.codec)
+            except MalformedFrame:
+                await self._reject(socket, CloseCode.PROTOCOL_ERROR)
+                return
+            room = hub.rooms.get(room_id)
+            if room is None:
+                return
+            replies = await self._answer_all(room, viewer, commands)
+            viewer.write(message_frame({"re": replies}, viewer.codec))
+
+    async def _answer_all(
+        self, room: LiveRoom, viewer: Viewer, commands: list[Received]
+    ) -> list[Reply]:
+        retry_ms = viewer.commands.take(viewer.heard_ms, len(commands))
+        if retry_ms:
+            refused = CommandRefused("rate_limited", "too many commands", retry_ms=retry_ms)
+            return [refuse(received, refused) for received in commands]
+        context = Context(
+            services=self._services,
+            room=room,
+            user=viewer.user,
+            now_ms=viewer.heard_ms,
+            channel="socket",
+        )
+        return [await answer(context, received, viewer.codec) for received in commands]
+
+    # -- closing --------------------------------------------------------------------------------
+
+    def close(self, viewer: Viewer, code: int) -> None:
+        """Close one socket after what was already written; never waits for it."""
+        socket = self.sockets.get(viewer)
+        if viewer.closing or socket is None:
+            return
+        viewer.closing = True
+        task = asyncio.create_task(self._close(socket, viewer, code))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close(self, socket: web.WebSocketResponse, viewer: Viewer, code: int) -> None:
+        loop = asyncio.get_running_loop()
+        last_resort = loop.call_later(2 * CLOSE_WITHIN_S, viewer.transport.abort)
+        try:
+            await socket.close(code=code)
+        except (ConnectionError, RuntimeError):
+            viewer.transport.abort()
+        finally:
+            last_resort.cancel()
+
+    def _leave(self, room_id: str, viewer: Viewer) -> None:
+        self.sockets.pop(viewer, None)
+        self._services.hub.leave(room_id, viewer)
+
+
+def _payload(message: WSMessage, codec: Codec) -> bytes | None:
+    """The bytes of a data message of the negotiated kind, or None."""
+    if codec is Codec.JSON and message.type is WSMsgType.TEXT:
+        text: str = message.data
+        return text.encode()
+    if codec is Codec.MSGPACK and message.type is WSMsgType.BINARY:
+        data: bytes = message.data
+        return data
+    return None
