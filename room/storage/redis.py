@@ -154,9 +154,9 @@ class RedisRooms:
         totals = {name.decode(): int(count) for name, count in zip(names, counts, strict=True)}
         return Pulse(epoch.decode(), int(seq), here, peak, totals)
 
-    async def add_visitor(self, room_id: str, user_id: str) -> None:
+    async def add_visitors(self, room_id: str, user_ids: Sequence[str]) -> None:
         with reachable():
-            await self._redis.pfadd(keys.visitors(room_id), user_id)
+            await self._redis.pfadd(keys.visitors(room_id), *user_ids)
 
     async def visitors(self, room_id: str) -> int:
         with reachable():
