@@ -107,9 +107,8 @@ class RedisLotteries:
             for part in (user_id, names[user_id], f"{receipt.index}:{receipt.running_hash}")
         ]
         count, after = receipts[0][1].index, receipts[-1][1].running_hash
-        reply = await _append(
-            self._redis, _four_keys(room_id, lottery_id), [count, running, after, *triples]
-        )
+        arguments: list[Argument] = [count, running, after, *triples]
+        reply = await _append(self._redis, _four_keys(room_id, lottery_id), arguments)
         return cast(bytes, reply).decode()
 
     async def freeze(
@@ -138,7 +137,7 @@ class RedisLotteries:
         self, room_id: str, lottery_id: str, *, winners: Sequence[Winner], now_ms: int
     ) -> bool:
         """Atomic: `lottery_result.lua`."""
-        arguments = [msgspec.json.encode(list(winners)), now_ms, DRAWN_KEPT_S]
+        arguments: list[Argument] = [msgspec.json.encode(list(winners)), now_ms, DRAWN_KEPT_S]
         return bool(await _result(self._redis, _four_keys(room_id, lottery_id), arguments))
 
     async def load(self, room_id: str, lottery_id: str) -> LotteryRecord | None:
