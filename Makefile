@@ -53,10 +53,14 @@ test: setup  ## Run everything: checks, unit, contracts, integration, browser
 demo: $(VENV)/.run  ## Start a live room with a host, products, a sale and a simulated audience
 	@exec $(BIN)/liveroom dev --demo --port $(DEMO_PORT) --data-dir $(DEMO_DATA)
 
+docs: setup  ## Write the pages that are made from the code
+	$(BIN)/python -m server.settings_page > docs/configuration.md
+	$(BIN)/python -m server.protocol_page > docs/protocol.md
+
 bench: setup  ## Measure on this machine, server and load on loopback
 	$(BIN)/python -m loadtest.swarm --help
 
 clean:  ## Remove the virtual environment and caches (not data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
 
-.PHONY: help setup check format format-check lint types imports unit test demo bench clean
+.PHONY: help setup docs check format format-check lint types imports unit test demo bench clean
