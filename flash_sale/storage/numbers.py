@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flash_sale.orders import OrderStatus
-from flash_sale.storage.sql import reading, sql_answering
+from flash_sale.storage.sql import sql_answering
 from flash_sale.storage.tables import order_lines, orders
 
 BUCKET_MS = 5000
@@ -18,12 +18,12 @@ TOP_PRODUCTS_MAX = 10
 
 class SqlNumbers:
     def __init__(self, engine: AsyncEngine) -> None:
-        self._reading = reading(engine)
+        self._engine = engine
 
     async def sale_numbers(self, room_id: str, now_ms: int) -> dict[str, Any]:
         """Reservations ever made, orders still standing, orders paid, money in, best sellers,
         and the last ten minutes in steps of five seconds."""
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             totals = (await connection.execute(_totals(room_id))).one()
             top = (await connection.execute(_top_products(room_id))).all()
             series = await _series(connection, room_id, now_ms)

@@ -22,7 +22,7 @@ from flash_sale.orders import (
 from flash_sale.ports import Entry, StageChange, StoredAnswer
 from flash_sale.sale import Sale, Stage
 from flash_sale.storage.sales import stage_update
-from flash_sale.storage.sql import insert_new, reading, sql_answering
+from flash_sale.storage.sql import insert_new, sql_answering
 from flash_sale.storage.tables import (
     order_lines,
     orders,
@@ -44,7 +44,6 @@ ERROR_CHARS_MAX = 500
 class SqlOrders:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reading = reading(engine)
 
     async def order(self, order_id: str) -> Order | None:
         found = await self._find(orders.c.order_id == order_id, 1)
@@ -128,7 +127,7 @@ class SqlOrders:
             .order_by(orders.c.created_ms.desc(), orders.c.order_id)
             .limit(limit)
         )
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             rows = (await connection.execute(chosen)).all()
             lines = await connection.execute(
                 select(order_lines)

@@ -9,14 +9,13 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flash_sale.payments import Callback, Payment, PaymentStatus, Refund, Resolution
-from flash_sale.storage.sql import insert_new, reading, sql_answering
+from flash_sale.storage.sql import insert_new, sql_answering
 from flash_sale.storage.tables import payment_events, payments, refunds, sandbox_bank
 
 
 class SqlPayments:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reading = reading(engine)
 
     async def add_payment(self, payment: Payment) -> None:
         async with sql_answering(), self._engine.begin() as connection:
@@ -53,7 +52,7 @@ class SqlPayments:
         chosen = select(payment_events.c.outcome).where(
             payment_events.c.provider == provider, payment_events.c.event_id == event_id
         )
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             return (await connection.execute(chosen)).scalar_one_or_none()
 
     async def record_event(
@@ -116,7 +115,7 @@ class SqlPayments:
 
     async def unsent_refunds(self, limit: int) -> list[Refund]:
         chosen = select(refunds).where(refunds.c.sent == "no").order_by(refunds.c.created_ms)
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             return [_refund(row) for row in await connection.execute(chosen.limit(limit))]
 
     async def refund_sent(self, refund_id: str) -> None:
@@ -127,7 +126,7 @@ class SqlPayments:
 
     async def refund_of(self, payment_id: str) -> Refund | None:
         chosen = select(refunds).where(refunds.c.payment_id == payment_id)
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             row = (await connection.execute(chosen)).one_or_none()
         return _refund(row) if row is not None else None
 
@@ -139,7 +138,7 @@ class SqlPayments:
             .order_by(payments.c.created_ms, payments.c.payment_id)
             .limit(limit)
         )
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             return [_payment(row) for row in await connection.execute(chosen)]
 
 
@@ -148,7 +147,6 @@ class SqlSandboxBooks:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reading = reading(engine)
 
     async def decide(self, payment_id: str, status: str, at_ms: int) -> str:
         """Write `status` down unless money was captured or the payment closed; what stands now."""
@@ -168,7 +166,7 @@ class SqlSandboxBooks:
         chosen = select(sandbox_bank.c.status, sandbox_bank.c.at_ms).where(
             sandbox_bank.c.payment_id == payment_id
         )
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             row = (await connection.execute(chosen)).one_or_none()
         return (row.status, row.at_ms) if row is not None else None
 

@@ -17,7 +17,7 @@ from flash_sale.orders import (
 )
 from flash_sale.ports import Progress, StageChange, StockSums, StoredAnswer
 from flash_sale.sale import Phase, Sale, SaleSpec, SkuSpec, Stage
-from flash_sale.storage.sql import reading, sql_answering
+from flash_sale.storage.sql import sql_answering
 from flash_sale.storage.tables import order_lines, orders, sale_skus, sales, stock_changes
 
 SALES_PER_ROOM_MAX = 200  # the newest; older ones are history, not part of a room's state
@@ -27,7 +27,6 @@ OPEN_SALES_MAX = 1000  # duties visit each of them several times a second
 class SqlSales:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        self._reading = reading(engine)
 
     async def add_sale(self, spec: SaleSpec, room_id: str, now_ms: int) -> Sale:
         """Store a draft (or, with a start time given, a scheduled sale)."""
@@ -122,7 +121,7 @@ class SqlSales:
         initial = select(sale_skus.c.sku_id, sale_skus.c.stock).where(
             sale_skus.c.sale_id == sale_id
         )
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             first = {row.sku_id: row.stock for row in await connection.execute(initial)}
             changed = {(sku, kind): int(n) for sku, kind, n in await connection.execute(changes)}
             ordered = {(sku, st): int(n) for sku, st, n in await connection.execute(pieces)}
@@ -147,7 +146,7 @@ class SqlSales:
             .order_by(orders.c.order_id)
             .limit(limit)
         )
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             rows = (await connection.execute(page)).all()
             ids = [row.order_id for row in rows]
             lines = await connection.execute(
@@ -172,7 +171,7 @@ class SqlSales:
             .order_by(sales.c.number.desc())
             .limit(limit)
         )
-        async with sql_answering(), self._reading.connect() as connection:
+        async with sql_answering(), self._engine.connect() as connection:
             rows = (await connection.execute(chosen)).all()
             skus = await connection.execute(
                 select(sale_skus)
