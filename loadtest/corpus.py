@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 
 class Mood(enum.Enum):
@@ -41,7 +40,7 @@ LINES: dict[Mood, tuple[str, ...]] = {
     ),
     Mood.CHAT: (
         "主播今天状态真好", "这个颜色好看", "有没有优惠券呀", "声音很清楚", "画面好流畅",
-        "冲冲冲", "多久能发货?", "包邮吗?", "可以用在敏感肌吗", "上次买的真的好用",
+        "冲冲冲", "多久能发货?", "包邮吗?", "可以先试试吗", "上次买的真的好用",
         "我妈也在看哈哈", "背景好温馨", "这个价格可以的", "求链接", "已经分享给闺蜜了",
         "请问有小号的吗", "质量怎么样?", "回购第三次了", "哈哈哈哈哈", "主播喝口水吧",
         "灯光好舒服", "666", "学到了", "讲得好细致", "这个适合送人吗?",
@@ -149,33 +148,25 @@ class Product(NamedTuple):
     product_id: str
     title: str
     title_en: str
-    emoji: str
-    tint: str
     price_cents: int
     list_cents: int
     sale_cents: int
 
+    @property
+    def image(self) -> str:
+        """The drawn picture that the server ships."""
+        return f"/static/sample/products/{self.product_id}.svg"
 
+
+# The six products that the server has pictures of.
 PRODUCTS = (
-    Product("kettle", "手冲咖啡壶", "Pour-over kettle", "☕", "#b5835a", 16900, 23900, 9900),
-    Product("scarf", "羊毛围巾", "Wool scarf", "🧣", "#a44a3f", 12900, 19900, 7900),
-    Product("candle", "香薰蜡烛", "Scented candle", "🕯️", "#c9a66b", 5900, 8900, 2900),
-    Product("tote", "帆布托特包", "Canvas tote", "👜", "#6b8f71", 7900, 11900, 3900),
-    Product("lamp", "床头小夜灯", "Bedside lamp", "💡", "#e0b34f", 9900, 14900, 5900),
-    Product("tea", "高山乌龙茶", "Mountain oolong", "🍵", "#5d8a66", 8800, 12800, 4900),
-    Product("cup", "手作陶瓷杯", "Handmade mug", "🥤", "#7b8fa1", 6800, 9900, 3400),
-    Product("plant", "桌面绿植", "Desk plant", "🪴", "#4f8a5b", 4900, 6900, 1990),
+    Product("headphones", "降噪头戴耳机", "Noise-cancelling headphones", 69900, 89900, 35900),
+    Product("tea", "高山乌龙茶", "Mountain oolong tea", 8800, 12800, 4900),
+    Product("sneakers", "轻量跑步鞋", "Light running shoes", 45900, 59900, 26900),
+    Product("lamp", "床头小夜灯", "Bedside lamp", 9900, 14900, 5900),
+    Product("backpack", "通勤双肩包", "Commuter backpack", 26900, 34900, 16900),
+    Product("lipstick", "丝绒口红", "Velvet lipstick", 15900, 19900, 8900),
 )
-
-
-def picture(product: Product) -> str:
-    """A drawn picture as a data address: nothing to download, nothing to license."""
-    svg = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 96 96'>"
-        f"<rect width='96' height='96' fill='{product.tint}'/>"
-        f"<text x='48' y='64' font-size='46' text-anchor='middle'>{product.emoji}</text></svg>"
-    )
-    return "data:image/svg+xml," + quote(svg, safe=" ='/:;,()")
 
 
 _ENGLISH_TITLES = {product.product_id: product.title_en.lower() for product in PRODUCTS}

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.client import Refused, Viewer
-from loadtest.corpus import ANNOUNCEMENTS, HOST_LINES, PRIZES, PRODUCTS, Product, picture
+from loadtest.corpus import ANNOUNCEMENTS, HOST_LINES, PRIZES, PRODUCTS, Product
 from loadtest.persona import NETWORK_ERRORS, lottery_phrase
-from loadtest.scene import Scene
+from loadtest.scene import RUNNING, Scene
 
 YIELD_S = 75.0  # how long a human's act keeps the director quiet
 CARDS_SHOWN_MAX = 5  # the oldest card goes when one more is shown
@@ -27,6 +27,9 @@ SALE_DURATION_S = 70
 HOLD_S, PAY_S = 120, 100
 ACTS_REMEMBERED_MAX = 400  # an hour of the programme; events follow acts within seconds
 STEP_S = 0.5
+AGAIN_S = 5.0  # until a point that did not fit is looked at again
+SALE_ALONE_S = 60.0  # no second sale this soon after another one's start
+SALE_CARD_ALONE_S = 12.0  # no other card this soon after a sale's start
 COMMENTS_PINNED_MAX = 1
 
 
@@ -34,7 +37,7 @@ COMMENTS_PINNED_MAX = 1
 class Item:
     """One recurring point: due `due_s` after the start, then every `every_s`."""
 
-    act: Callable[[], Awaitable[None]]
+    act: Callable[[], Awaitable[bool]]  # False: not now, ask again soon
     due_s: float
     every_s: float
 
@@ -48,6 +51,7 @@ class Director:
         self._mine: deque[tuple[str, str]] = deque(maxlen=ACTS_REMEMBERED_MAX)
         self._quiet_until = float("-inf")
         self._next_product = 0
+        self._background: set[str] = set()
         self._pinned: list[str] = []
         self._programme = (
             Item(self._show_card, 1.0, 22.0),
@@ -81,51 +85,78 @@ class Director:
         for item in self._programme:
             item.due_s += began
         while True:
-            now = time.monotonic()
             for item in self._programme:
-                if now >= item.due_s:
-                    item.due_s = now + item.every_s * self.rng.uniform(0.92, 1.08)
-                    if not self.yields and self.viewer.connected:
-                        await self._tolerantly(item.act)
+                await self._perform(item)
             await asyncio.sleep(STEP_S)
 
-    async def _tolerantly(self, act: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await act()
-        except (Refused, *NETWORK_ERRORS):
+    async def _perform(self, item: Item) -> None:
+        now = time.monotonic()
+        if now < item.due_s or self.yields or not self.viewer.connected:
             return
+        done = await self._tolerantly(item.act)
+        item.due_s = now + (item.every_s * self.rng.uniform(0.92, 1.08) if done else AGAIN_S)
+
+    async def _tolerantly(self, act: Callable[[], Awaitable[bool]]) -> bool:
+        try:
+            return await act()
+        except (Refused, *NETWORK_ERRORS) as error:
+            print(f"director: {act.__name__.strip('_')} left out: {error}", flush=True)
+            return True
 
     async def _command(self, op: str, **params: object) -> dict[str, Any]:
         return await self.viewer.command(op, **params)
 
-    async def _lay_out(self) -> None:
-        """Tell the server of all products. Those already known are only refreshed."""
+    async def _lay_out(self) -> bool:
+        """Tell the server of all products; what was on sale before us is not ours to wait for."""
+        self._background = set(self.scene.sales)
         for product in PRODUCTS:
-            try:
-                await self._put(product, picture(product))
-            except Refused:
-                await self._put(product, "")
+            await self._put(product)
+        return True
 
-    async def _put(self, product: Product, image: str) -> None:
+    async def _put(self, product: Product) -> None:
         await self._command(
             "product.put",
             product_id=product.product_id,
             title=product.title,
             title_en=product.title_en,
-            image=image,
+            image=product.image,
             price_cents=product.price_cents,
             list_cents=product.list_cents,
         )
 
-    def _take_product(self) -> Product:
+    def _next(self) -> Product:
         product = PRODUCTS[self._next_product % len(PRODUCTS)]
         self._next_product += 1
         return product
 
-    async def _show_card(self) -> None:
-        if self.scene.running_sale is not None:
-            return  # the sale's own card has the stage
-        await self._show(self._take_product())
+    def _sale_is_fresh(self, seconds: float) -> bool:
+        """Whether a sale counts down or began less than `seconds` ago."""
+        since_ms = time.time() * 1000 - seconds * 1000
+        return any(
+            sale["phase"] == "countdown"
+            or (sale["phase"] == "live" and (sale.get("start_ms") or 0) > since_ms)
+            for sale in self.scene.sales.values()
+        )
+
+    def _sale_blocks(self) -> bool:
+        """Whether a sale runs beside which ours would be one too many."""
+        others = [
+            sale_id
+            for sale_id, sale in self.scene.sales.items()
+            if sale["phase"] in RUNNING and sale_id not in self._background
+        ]
+        return bool(others) or self._sale_is_fresh(SALE_ALONE_S)
+
+    def _on_sale(self) -> set[str]:
+        """Products in a running sale."""
+        running = [sale for sale in self.scene.sales.values() if sale["phase"] in RUNNING]
+        return {sku["product_id"] for sale in running for sku in sale["skus"]}
+
+    async def _show_card(self) -> bool:
+        if self._sale_is_fresh(SALE_CARD_ALONE_S) and self.scene.cards:
+            return False  # the sale's own card has the stage
+        await self._show(self._next())
+        return True
 
     async def _show(self, product: Product, **more: object) -> None:
         shown = list(self.scene.cards)
@@ -136,10 +167,12 @@ class Director:
         self.remember("card.shown", product.product_id)
         await self._command("card.show", product_id=product.product_id, mode="explaining", **more)
 
-    async def _run_sale(self) -> None:
-        if self.scene.running_sale is not None:
-            return
-        product = self._take_product()
+    async def _run_sale(self) -> bool:
+        candidates = [self._next() for _ in PRODUCTS]
+        free = [each for each in candidates if each.product_id not in self._on_sale()]
+        if self._sale_blocks() or not free:
+            return False
+        product = free[0]
         sale_id = f"show-{secrets.token_hex(5)}"
         sku_id = f"{sale_id}-{product.product_id}"
         self.remember("sale", sale_id)
@@ -164,10 +197,11 @@ class Director:
         await self._show(product, sale_id=sale_id, sku_id=sku_id)
         await asyncio.sleep(2.0)
         await self._command("sale.start", sale_id=sale_id, countdown_s=COUNTDOWN_S)
+        return True
 
-    async def _open_lottery(self) -> None:
+    async def _open_lottery(self) -> bool:
         if self.scene.open_lottery is not None:
-            return
+            return False
         phrase = lottery_phrase(self.rng)
         prize = self.rng.choice(PRIZES)
         self.remember("lottery.opened", prize)
@@ -178,16 +212,18 @@ class Director:
             conditions={"phrase": phrase} if phrase else {},
             close_ms=self.rng.choice((30_000, 35_000, 45_000)),
         )
+        return True
 
-    async def _announce(self) -> None:
+    async def _announce(self) -> bool:
         text = self.rng.choice(ANNOUNCEMENTS)
         self.remember("announcement", text)
         await self._command("announce", text=text)
+        return True
 
-    async def _pin(self) -> None:
+    async def _pin(self) -> bool:
         talk = [each for each in self.scene.comments if len(each["text"]) > 6]
         if not talk:
-            return
+            return False
         chosen = self.rng.choice(talk)["id"]
         while len(self._pinned) >= COMMENTS_PINNED_MAX:
             old = self._pinned.pop(0)
@@ -196,9 +232,11 @@ class Director:
         self.remember("comment.pinned", chosen)
         await self._command("comment.pin", comment_id=chosen)
         self._pinned.append(chosen)
+        return True
 
-    async def _speak(self) -> None:
+    async def _speak(self) -> bool:
         await self._command("comment.send", text=self.rng.choice(HOST_LINES))
+        return True
 
 
 def _act_of(event: dict[str, Any]) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,8 +36,15 @@ class NotReady(Exception):
 class OwnServer:
     """`python -m server serve` in development mode. Use as an async context manager."""
 
-    def __init__(self, *, workers: int = 1, data_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        data_dir: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.workers = workers
+        self.environment = environment or {}
         self._temporary = None if data_dir else tempfile.TemporaryDirectory(prefix="liveroom-load-")
         self.data_dir = data_dir or Path(self._temporary.name if self._temporary else ".")
         self.port = _free_port()
@@ -66,6 +74,7 @@ class OwnServer:
             "LIVEROOM_DEV": "1",
             "LIVEROOM_JWT_SECRET": self.jwt_secret,
             "LIVEROOM_PAYMENT_SECRET": secrets.token_hex(32),
+            **self.environment,
         }
         with self.log_path.open("wb") as log:
             return subprocess.Popen(

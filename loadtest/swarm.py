@@ -17,7 +17,7 @@ import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -51,6 +51,7 @@ class Outcome:
     results: list[CrowdResult]
     published: int = 0
     audits: int = 0
+    server_cpu_s: float = 0.0  # over the measured time, when the server is ours to look at
     failures: list[Failure] = field(default_factory=list)
 
     @property
@@ -78,7 +79,18 @@ class Outcome:
         )
 
 
-async def run_swarm(plan: Plan, *, stock: int, winners: int, host_token: str | None) -> Outcome:
+def _not_ours() -> float:
+    return 0.0
+
+
+async def run_swarm(
+    plan: Plan,
+    *,
+    stock: int,
+    winners: int,
+    host_token: str | None,
+    server_cpu: Callable[[], float] = _not_ours,
+) -> Outcome:
     """The whole run against a server that is up."""
     async with LiveroomApi(plan.url, jwt_secret=plan.jwt_secret) as api:
         token = host_token or (await api.person("swarm-host", role="host")).token
@@ -90,7 +102,9 @@ async def run_swarm(plan: Plan, *, stock: int, winners: int, host_token: str | N
         parts = make_parts(plan)
         await asyncio.gather(*(part.join() for part in parts))
         outcome = Outcome(plan, stock, winners, [])
+        cpu_before = server_cpu()
         lottery_id = await _load(stage, parts, outcome)
+        outcome.server_cpu_s = server_cpu() - cpu_before
         await _settle(stage, parts, outcome, lottery_id)
         return outcome
 

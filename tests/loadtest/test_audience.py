@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.client import Address, Viewer
-from loadtest.corpus import LINES, NAMES, PRODUCTS, Mood, half_of, is_chinese, picture, title_of
+from loadtest.corpus import LINES, NAMES, PRODUCTS, Mood, half_of, is_chinese, title_of
 from loadtest.director import Director
 from loadtest.plan import Plan, comment_index, comment_text
 from loadtest.scene import RECENT_COMMENTS_MAX, Scene
@@ -63,15 +63,10 @@ def test_names_and_products_are_distinct() -> None:
     assert all(product.sale_cents < product.price_cents for product in PRODUCTS)
 
 
-def test_a_drawn_picture_is_a_small_data_address() -> None:
-    assert all(picture(product).startswith("data:image/svg+xml,") for product in PRODUCTS)
-    assert all(len(picture(product)) < 512 for product in PRODUCTS)
-
-
 def test_people_speak_of_things_in_their_own_language() -> None:
-    card = {"product_id": "scarf", "title": "羊毛围巾"}
-    assert title_of(card, chinese=True) == "羊毛围巾"
-    assert title_of(card, chinese=False) == "wool scarf"
+    card = {"product_id": "tea", "title": "高山乌龙茶"}
+    assert title_of(card, chinese=True) == "高山乌龙茶"
+    assert title_of(card, chinese=False) == "mountain oolong tea"
     assert half_of("羊毛围巾 Wool scarf", chinese=False) == "Wool scarf"
     assert half_of("Voucher", chinese=True) == "Voucher"
 
@@ -94,6 +89,17 @@ def test_the_director_steps_aside_for_a_human_host(act: dict[str, Any]) -> None:
     directing = director()
     directing.notice(act)
     assert directing.yields
+
+
+def test_a_sale_that_ran_before_does_not_keep_ours_away_for_long() -> None:
+    directing = director()
+    old = {**sale("live"), "start_ms": 1}
+    directing.scene.sales = {"s": old}
+    assert directing._sale_blocks()
+    directing._background = {"s"}
+    assert not directing._sale_blocks()
+    directing.scene.sales = {"s": {**old, "phase": "countdown"}}
+    assert directing._sale_blocks()
 
 
 def test_the_director_knows_its_own_acts_and_the_clocks() -> None:
