@@ -22,11 +22,10 @@ export function byRecency(lotteries) {
 export function LotteryPanel({ desk }) {
   const [making, setMaking] = useState(false);
   const list = byRecency(desk.lotteries.value);
-  const running = list.some((one) => one.state === "open" || one.state === "frozen");
-  const form = making || !running;
+  const form = making || list.length === 0;
   return html`<section class="pane area-lottery" aria-label=${t("console.lottery")}>
     <header><h2>${t("console.lottery")}</h2>
-      ${running && html`<button class="btn tiny push ${making ? "on" : ""}" data-testid="lottery-new" aria-pressed=${making} onClick=${() => setMaking(!making)}><${Icon} name="plus" size=${14} />${t("console.lottery_new")}</button>`}
+      ${list.length > 0 && html`<button class="btn tiny push ${making ? "on" : ""}" data-testid="lottery-new" aria-pressed=${making} onClick=${() => setMaking(!making)}><${Icon} name="plus" size=${14} />${t("console.lottery_new")}</button>`}
     </header>
     <div class="pane-body">
       ${form && html`<${LotteryForm} desk=${desk} onOpened=${() => setMaking(false)} />`}

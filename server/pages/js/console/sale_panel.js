@@ -26,9 +26,8 @@ export function byUrgency(sales) {
 export function SalePanel({ desk }) {
   const [chosen, choose] = useState(null); // sale id, "new", or null for the most urgent
   const sales = byUrgency(desk.sales.value);
-  const open = sales.filter((sale) => sale.phase !== "ended");
-  const making = chosen === "new" || (open.length === 0 && !desk.sales.value?.[chosen]);
-  const current = making ? null : desk.sales.value[chosen] ?? open[0];
+  const making = chosen === "new" || sales.length === 0;
+  const current = making ? null : desk.sales.value[chosen] ?? sales[0];
   return html`<section class="pane area-sale" aria-label=${t("console.sale")}>
     <header>
       <h2>${t("console.sale")}</h2>
@@ -36,7 +35,7 @@ export function SalePanel({ desk }) {
         ${sales.map((sale, index) => html`<button key=${sale.sale_id} role="tab" data-testid="sale-tab-${sale.sale_id}" aria-selected=${sale === current} onClick=${() => choose(sale.sale_id)}>
           ${shortName(desk, sale, index)}<span class="chip ${PHASE_CHIP[sale.phase]}">${t(`console.phase.${sale.phase}`)}</span></button>`)}
       </div>
-      ${open.length > 0 && html`<button class="btn tiny push ${making ? "on" : ""}" data-testid="sale-new" aria-pressed=${making} onClick=${() => choose(making ? null : "new")}><${Icon} name="plus" size=${14} />${t("console.sale_new")}</button>`}
+      ${sales.length > 0 && html`<button class="btn tiny push ${making ? "on" : ""}" data-testid="sale-new" aria-pressed=${making} onClick=${() => choose(making ? null : "new")}><${Icon} name="plus" size=${14} />${t("console.sale_new")}</button>`}
     </header>
     ${making
       ? html`<div class="pane-body"><${SaleForm} desk=${desk} onMade=${choose} /></div>`
