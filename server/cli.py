@@ -216,14 +216,15 @@ def _dev_tokens(settings: Settings, room: str) -> dict[str, str]:
 
 def _print_addresses(settings: Settings, room: str, tokens: dict[str, str]) -> None:
     url = settings.public_url
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_row("start here", f"{url}/")
-    table.add_row("player", f"{url}/room/{quote(room)}")
-    table.add_row("screen", f"{url}/screen/{quote(room)}")
-    table.add_row("console", f"{url}/console/{quote(room)}#token={tokens['host']}")
-    for role, text in tokens.items():
-        table.add_row(f"{role} token", text)
-    console.print(table, soft_wrap=True)
+    lines = {
+        "start here": f"{url}/",
+        "player": f"{url}/room/{quote(room)}",
+        "screen": f"{url}/screen/{quote(room)}",
+        "console": f"{url}/console/{quote(room)}#token={tokens['host']}",
+        **{f"{role} token": text for role, text in tokens.items()},
+    }
+    for what, line in lines.items():  # unbroken, so that they can be clicked and copied
+        console.print(f"  [bold cyan]{what:<13}[/]{line}", soft_wrap=True, highlight=False)
     console.print("Ctrl-C ends everything.")
 
 

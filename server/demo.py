@@ -20,14 +20,15 @@ TITLE = "今晚好物 · Tonight's picks"
 STREAM = "/static/sample/live.m3u8"
 SALE = "opening-sale"
 TIMEOUT_S = 10.0
-SALE_DURATION_S = 1800
+SALE_DURATION_S = 180  # then the simulated host goes on with sales of its own
+SALE_COUNTDOWN_S = 15
 
 # id, title, English title, price and list price in cents, units in the opening sale and its price
 PRODUCTS = (
-    ("headphones", "降噪头戴耳机", "Noise-cancelling headphones", 69900, 89900, 50, 39900),
-    ("sneakers", "轻量跑步鞋", "Light running shoes", 45900, 59900, 80, 29900),
+    ("headphones", "降噪头戴耳机", "Noise-cancelling headphones", 69900, 89900, 20, 39900),
+    ("sneakers", "轻量跑步鞋", "Light running shoes", 45900, 59900, 30, 29900),
     ("backpack", "通勤双肩包", "Commuter backpack", 26900, 34900, 0, 0),
-    ("lipstick", "丝绒口红", "Velvet lipstick", 15900, 19900, 120, 9900),
+    ("lipstick", "丝绒口红", "Velvet lipstick", 15900, 19900, 40, 9900),
 )
 
 
@@ -94,7 +95,7 @@ async def _stock(host: Host) -> None:
     for product_id, *_others, units, _sale_price in PRODUCTS:
         more = {"sale_id": SALE, "sku_id": f"{product_id}-std"} if units else {}
         await host.command("card.show", product_id=product_id, **more)
-    await host.command("sale.start", sale_id=SALE, countdown_s=20)
+    await host.command("sale.start", sale_id=SALE, countdown_s=SALE_COUNTDOWN_S)
 
 
 def main() -> None:
