@@ -53,7 +53,7 @@ async function share() {
 }
 
 function LikeButton() {
-  return html`<button class="icon-btn like-btn" type="button" aria-label=${t("like")} onClick=${() => like()} data-testid="like"><${Icon} name="heartFull" size=${24} />
+  return html`<button class="icon-btn like-btn" type="button" onClick=${() => like()} data-testid="like"><${Icon} name="heartFull" size=${24} /><span class="sr-only">${t("like")} </span>
     <span class="like-count num" data-testid="likes" data-value=${likes.value}>${count(likes.value ?? 0)}</span></button>`;
 }
 

@@ -54,10 +54,14 @@ client.on("comment", (d, event) => {
   if (document.visibilityState === "visible") listeners.forEach((fn) => fn(d));
 });
 
+let wasLost = false; // a login reconnects too; that is no news
+client.on("status", ({ status }) => (wasLost ||= status === "waiting"));
+
 client.on("hello", ({ recent, first, recovered }) => {
   take(recent.filter((event) => event.t === "comment"));
   comments.value = [...comments.value].sort((a, b) => a.ts - b.ts);
-  if (!first) toast(t(recovered ? "status.back" : "status.missed"), { kind: recovered ? "good" : "plain" });
+  if (!first && (wasLost || !recovered)) toast(t(recovered ? "status.back" : "status.missed"), { kind: recovered ? "good" : "plain" });
+  wasLost = false;
 });
 
 client.on("comment.deleted", ({ comment_id: id }) => {

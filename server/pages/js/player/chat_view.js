@@ -22,13 +22,13 @@ function Row({ comment }) {
     answering.value = comment;
     document.querySelector("[data-testid=comment-input]")?.focus();
   };
-  return html`<li class=${`comment ${own ? "own" : ""} ${comment.user.role === "host" ? "host" : ""}`} data-testid="comment" data-id=${comment.id} data-own=${own}>
+  return html`<div class=${`comment ${own ? "own" : ""} ${comment.user.role === "host" ? "host" : ""}`} data-testid="comment" data-id=${comment.id} data-own=${own}>
     ${wide.value && html`<${Avatar} user=${comment.user} />`}
     <button class="comment-pill" type="button" onClick=${answer} title=${t("comment.reply")}>
       <${RoleMark} user=${comment.user} /> <${Name} user=${comment.user} />
       ${comment.reply_to && html`<span class="quoted clip">@${comment.reply_to.name}</span>`}
       <span class="comment-text">${comment.text}</span>${comment.times > 1 && html` <b class="num">${t("comment.times", { n: comment.times })}</b>`}
-    </button></li>`;
+    </button></div>`;
 }
 
 function Pinned() {
@@ -53,27 +53,38 @@ function ReadAloud() {
   return html`<p class="sr-only" aria-live="polite">${text}</p>`;
 }
 
-/** Keeps the list at its end while the reader is there, and counts what is new when they are not. */
+/** Keeps the list at its end until the reader scrolls up, and counts what is new from then on. */
 function useFollowing(list) {
   const box = useRef(null);
-  const atEnd = useRef(true);
+  const following = useRef(true);
+  const lastTop = useRef(0);
   const lastId = useRef(null);
   const [fresh, setFresh] = useState(0);
   const toEnd = () => (box.current.scrollTop = box.current.scrollHeight);
   useLayoutEffect(() => {
     const added = list.length - 1 - list.findIndex((one) => one.id === lastId.current);
     lastId.current = list.at(-1)?.id;
-    if (atEnd.current) toEnd();
+    if (following.current) toEnd();
     else setFresh((n) => n + Math.min(added, list.length));
   }, [list]);
+  useEffect(() => {
+    const sizes = new ResizeObserver(() => following.current && toEnd());
+    sizes.observe(box.current);
+    return () => sizes.disconnect();
+  }, []);
+  const follow = () => {
+    following.current = true;
+    setFresh(0);
+  };
   const onScroll = () => {
     const { scrollTop, scrollHeight, clientHeight } = box.current;
-    atEnd.current = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
-    if (atEnd.current && fresh) setFresh(0);
+    const up = scrollTop < lastTop.current - 2;
+    lastTop.current = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX) follow();
+    else if (up) following.current = false;
   };
   const catchUp = () => {
-    atEnd.current = true;
-    setFresh(0);
+    follow();
     toEnd();
   };
   return { box, fresh, onScroll, catchUp };
@@ -85,10 +96,10 @@ export function Talk() {
   return html`<section class="talk" aria-label=${t("comment.list")}>
     <${Pinned} />
     <div class="talk-box">
-      <ol class="talk-list" role="log" aria-live="off" aria-label=${t("comment.list")} tabindex="0" ref=${box} onScroll=${onScroll} data-testid="comment-list">
+      <div class="talk-list" role="log" aria-live="off" aria-label=${t("comment.list")} tabindex="0" ref=${box} onScroll=${onScroll} data-testid="comment-list">
         ${list.map((comment) => html`<${Row} comment=${comment} key=${comment.id} />`)}
-        ${!list.length && view.status.value.status === "online" && html`<li class="talk-empty quiet">${t("comment.empty")}</li>`}
-      </ol>
+        ${!list.length && view.status.value.status === "online" && html`<p class="talk-empty quiet">${t("comment.empty")}</p>`}
+      </div>
       ${fresh > 0 && html`<button class="btn small new-pill" type="button" onClick=${catchUp} data-testid="new-comments"><${Icon} name="down" size=${14} />${t("comment.new", { n: fresh })}</button>`}
     </div>
     <div class="talk-notes">

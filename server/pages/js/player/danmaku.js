@@ -13,6 +13,7 @@ const LANE_PX = 34;
 const PX_PER_S = 92;
 const GAP_PX = 28;
 const FLYING_MAX = 24;
+const CHARS_MAX = 28;
 
 export const flying = signal(localStorage.getItem(KEY) !== "off");
 
@@ -33,7 +34,8 @@ function fly(sky, lanes, comment) {
   if (lane < 0) return;
   const text = document.createElement("span");
   text.className = `flyer ${comment.user.id === person.value?.id ? "own" : ""} ${comment.user.role === "host" ? "host" : ""}`;
-  text.textContent = comment.text;
+  const words = [...comment.text];
+  text.textContent = words.length > CHARS_MAX ? `${words.slice(0, CHARS_MAX).join("")}…` : comment.text;
   text.style.top = `${lane * LANE_PX}px`;
   sky.append(text);
   const length = text.offsetWidth;

@@ -27,9 +27,9 @@ export function LuckyBag() {
   if (!lottery) return null;
   const { state, close_ms: closeMs } = lottery;
   const joined = receiptOf(lottery.lottery_id);
-  return html`<button class=${`lucky ${joined ? "in" : ""}`} type="button" aria-label=${`${t("lottery")}: ${lottery.prize}`} onClick=${() => (sheetFor.value = lottery.lottery_id)}
+  return html`<button class=${`lucky ${joined ? "in" : ""}`} type="button" onClick=${() => (sheetFor.value = lottery.lottery_id)}
     data-testid="lottery-bag" data-state=${state} data-lottery=${lottery.lottery_id}>
-    <span class="lucky-icon"><${Icon} name="gift" size=${26} />${joined && html`<span class="lucky-in"><${Icon} name="check" size=${12} /></span>`}</span>
+    <span class="sr-only">${t("lottery")}: ${lottery.prize} </span><span class="lucky-icon"><${Icon} name="gift" size=${26} />${joined && html`<span class="lucky-in"><${Icon} name="check" size=${12} /></span>`}</span>
     <span class="lucky-time num">${state === "open" ? (closeMs ? html`<${Countdown} untilMs=${closeMs} now=${now} />` : t("lottery")) : state === "frozen" ? "…" : t("lottery.winnersList")}</span>
   </button>`;
 }

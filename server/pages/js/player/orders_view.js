@@ -11,6 +11,7 @@ import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { Sheet } from "../ui/sheet.js";
 import { now } from "./live.js";
+import { bagOpen } from "./shop_view.js";
 import { beginPayment, opened, orders, payBy, refreshOrders } from "./shop.js";
 
 export const listOpen = signal(false);
@@ -20,6 +21,15 @@ const COLOURS = { held: "amber", placed: "amber", paid: "green", cancelled: "out
 function Status({ order }) {
   return html`<span class=${`chip ${COLOURS[order.status]}`} data-testid="order-status" data-status=${order.status}>
     ${order.status === "paid" && html`<${Icon} name="check" size=${12} />`}${t(`order.status.${order.status}`)}</span>`;
+}
+
+function backToRoom() {
+  opened.value = null;
+  bagOpen.value = false;
+}
+
+function BackButton() {
+  return html`<button class="btn ghost wide" type="button" onClick=${backToRoom} data-testid="back-to-room">${t("cashier.back")}</button>`;
 }
 
 /** Starts the payment as soon as the order is open, so that one press is left: paying. */
@@ -36,8 +46,7 @@ function Paying({ order }) {
     return html`<div class="stack"><p class="notice red" role="alert">${errorText(error)}</p><button class="btn wide" type="button" onClick=${begin}>${t("retry")}</button></div>`;
   }
   if (!paymentId) return html`<p class="row quiet centred"><span class="spinner"></span>${t("order.preparing")}</p>`;
-  const back = html`<button class="btn ghost wide" type="button" onClick=${() => (opened.value = null)}>${t("cashier.back")}</button>`;
-  return html`<${Cashier} key=${paymentId} paymentId=${paymentId} onSettled=${() => refreshOrders().catch(() => {})} onAgain=${begin} back=${back} />`;
+  return html`<${Cashier} key=${paymentId} paymentId=${paymentId} onSettled=${() => refreshOrders().catch(() => {})} onAgain=${begin} back=${html`<${BackButton} />`} />`;
 }
 
 function Summary({ order }) {
@@ -45,7 +54,7 @@ function Summary({ order }) {
     <p class="amount num">${money(order.amount_cents, order.currency)}</p>
     <ul class="stack pay-lines">${order.lines.map((line) => html`<li class="row apart" key=${line.sku_id}><span class="grow">${line.title} <span class="quiet">${t("order.qty", { n: line.qty })}</span></span><span class="num">${money(line.unit_cents * line.qty, order.currency)}</span></li>`)}
       <li class="row apart quiet small"><span>${t("order.id")}</span><span class="mono clip">${order.order_id}</span></li></ul>
-    <button class="btn ghost wide" type="button" onClick=${() => (opened.value = null)}>${t("cashier.back")}</button>
+    <${BackButton} />
   </div>`;
 }
 

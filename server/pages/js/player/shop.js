@@ -11,6 +11,7 @@ import { needPerson } from "./login.js";
 
 const ORDER_TRIES_MAX = 30; // an order is written some milliseconds after its reservation
 const ORDER_PAUSE_MS = 200;
+const WRITTEN_MS = 1_000; // how long the news of that is waited for before asking
 
 export const orders = signal([]);
 export const asking = signal({}); // sku → true while the server decides
@@ -120,8 +121,25 @@ function refused(error, skuId) {
   toast(errorText(error), { kind: "bad" });
 }
 
+const isOpen = (orderId) => orders.value.some((one) => one.order_id === orderId && one.status !== "held");
+
+/** Resolves when the room has told that the order is written, or after `ms`. */
+function written(orderId, ms) {
+  if (isOpen(orderId)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const off = client.on("order.changed", () => isOpen(orderId) && done());
+    const timer = setTimeout(() => done(), ms);
+    const done = () => {
+      off();
+      clearTimeout(timer);
+      resolve();
+    };
+  });
+}
+
 /** Starts (or finds again) the payment of an order; waits while the order is still being written. */
 export async function beginPayment(orderId) {
+  await written(orderId, WRITTEN_MS);
   for (let tries = 1; ; tries += 1) {
     try {
       return await api.post(`/v1/orders/${encodeURIComponent(orderId)}/pay`, { provider: "sandbox" });
