@@ -10,10 +10,20 @@ import { html } from "../ui/html.js";
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
+const LABEL_SECONDS_BELOW_S = 240; // over a span this short, minutes alone would repeat
+
+/** Labels of the time axis for `list` in Unix seconds. */
+function timesOf(plot, list) {
+  const spanS = plot.scales.x.max - plot.scales.x.min;
+  return list.map((second) => clock(second * 1000, { short: spanS > LABEL_SECONDS_BELOW_S }));
+}
+
+const wholes = (_plot, list) => list.map((n) => (Number.isInteger(n) ? count(n) : ""));
+
 function axis(values, space, size) {
   return {
     stroke: style("--faint"), font: `${Math.max(11, Math.round(rem() * 1.05))}px ${style("--font")}`,
-    grid: { stroke: style("--hairline"), width: 1 }, ticks: { show: false }, gap: rem() * 0.4, space: rem() * space, size: rem() * size, values: (_plot, list) => list.map(values),
+    grid: { stroke: style("--hairline"), width: 1 }, ticks: { show: false }, gap: rem() * 0.4, space: rem() * space, size: rem() * size, values,
   };
 }
 
@@ -30,10 +40,10 @@ function fade(colour) {
 function options(box, { colour, bars, fromZero }) {
   const ink = style(colour);
   return {
-    width: box.clientWidth, height: box.clientHeight, padding: [rem() * 0.5, rem() * 0.5, 0, 0],
+    width: box.clientWidth, height: box.clientHeight, padding: [rem() * 0.5, rem() * 2, 0, 0],
     cursor: { show: false }, legend: { show: false },
     scales: { x: { time: true }, y: { range: (_plot, low, high) => bounds(low, high, fromZero) } },
-    axes: [axis((second) => clock(second * 1000, { short: true }), 8, 2.2), axis((n) => (Number.isInteger(n) ? count(n) : ""), 2.4, 4.2)],
+    axes: [axis(timesOf, 9, 2.2), axis(wholes, 2.4, 4.2)],
     series: [{}, { stroke: ink, width: Math.max(2, rem() * 0.16), fill: fade(ink), points: { show: false }, ...(bars && { paths: uPlot.paths.bars({ size: [0.72, 60], radius: 0.2 }), width: 0, fill: ink }) }],
   };
 }
@@ -41,8 +51,9 @@ function options(box, { colour, bars, fromZero }) {
 /** Room above and below, so that a flat line is not read as an empty chart. */
 function bounds(low, high, fromZero) {
   if (low == null) return [0, 1];
+  if (fromZero) return [0, Math.max(4, Math.ceil(high * 1.15))];
   const span = Math.max(high - low, high * 0.1, 4);
-  return [fromZero ? 0 : Math.max(0, Math.floor(low - span * 0.2)), Math.ceil(high + span * 0.15)];
+  return [Math.max(0, Math.floor(low - span * 0.2)), Math.ceil(high + span * 0.15)];
 }
 
 /** `times` in Unix ms and as many `values`; `colour` names a custom property; `label` is for screen readers. */
