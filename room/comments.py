@@ -21,7 +21,7 @@ from room.limits import (
     PINNED_COMMENTS_MAX,
     REPLY_QUOTE_GRAPHEMES_MAX,
 )
-from room.shapes import STAFF_ROLES, Comment, Quote, Speaker, User
+from room.shapes import STAFF_ROLES, Comment, Quote, Speaker, User, plain
 from room.state import RoomState, require_live
 from room.text import clean, cut
 from room.words import SensitiveWords
@@ -72,7 +72,7 @@ def speaker(user: User, *, paid: bool) -> Speaker:
 
 def wire(comment: Comment) -> dict[str, object]:
     """The `d` of the chat event."""
-    return cast(dict[str, object], msgspec.to_builtins(comment))
+    return cast(dict[str, object], plain(comment))
 
 
 def require_may_speak(state: RoomState, user: User, now_ms: int) -> None:

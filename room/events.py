@@ -12,7 +12,7 @@ from typing import ClassVar, Final, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from room.shapes import Card, Comment, Lottery, Product, Sale, Settings, User, Winner
+from room.shapes import Card, Comment, Lottery, Product, Sale, Settings, User, Winner, plain
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -147,7 +147,7 @@ EVENT_TYPES: Final[Mapping[str, type[Event]]] = {kind.t: kind for kind in Event.
 
 def to_wire(event: Event) -> dict[str, object]:
     """The event's `d`, plain built-in values."""
-    return cast(dict[str, object], msgspec.to_builtins(event))
+    return cast(dict[str, object], plain(event))
 
 
 def from_wire(t: str, d: Mapping[str, object]) -> Event:

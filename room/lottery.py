@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -24,7 +24,7 @@ from room.limits import (
     WATCH_S_MAX,
     WINNERS_MAX,
 )
-from room.shapes import Conditions, Lottery, LotteryState, User, Winner
+from room.shapes import Conditions, Lottery, LotteryState, User, Winner, plain
 from room.state import RoomState, require_live
 from room.text import clean, normalise
 
@@ -140,7 +140,7 @@ def record(
         {
             "algorithm": fairness.ALGORITHM,
             "close_ms": asked.close_ms,  # at the latest: the host may draw sooner
-            "conditions": msgspec.to_builtins(asked.conditions),
+            "conditions": plain(asked.conditions),
             "lottery_id": lottery_id,
             "manual": asked.close_ms is None,
             "open_ms": now_ms,
@@ -280,7 +280,7 @@ def proof(known: LotteryRecord) -> dict[str, object]:
     if known.state == "drawn":
         public |= {
             "server_seed": known.seed,
-            "winners": cast(object, msgspec.to_builtins(known.winners)),
+            "winners": plain(known.winners),
             "entries": [user_id for user_id, _ in known.entries],
             "drawn_ms": known.drawn_ms,
         }

@@ -1,8 +1,8 @@
-"""The values a room is made of, exactly as they look on the wire. No behaviour lives here."""
+"""The values a room is made of, exactly as they look on the wire. No rule lives here."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,6 +13,11 @@ SalePhase = Literal["draft", "preheat", "countdown", "live", "sold_out", "ended"
 LotteryState = Literal["open", "frozen", "drawn", "void"]
 
 STAFF_ROLES: Final = frozenset({"assistant", "host", "operator", "admin"})
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
+    """The value as JSON reads it back: dicts, lists, strings, integers, booleans, None."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 class User(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ from room.shapes import (
     Settings,
     Status,
     User,
+    plain,
 )
 
 PARTS: Final = frozenset({"room", "cards", "sales", "lotteries", "rain", "polls"})
@@ -92,11 +93,11 @@ def _public_part(state: RoomState, part: str) -> object:
         case "room":
             return _public_room(state)
         case "cards":
-            return msgspec.to_builtins(state.cards)
+            return plain(state.cards)
         case "sales":
-            return msgspec.to_builtins(state.sales)
+            return plain(state.sales)
         case "lotteries":
-            return msgspec.to_builtins(state.lotteries)
+            return plain(state.lotteries)
         case "rain":
             return None
         case "polls":
@@ -115,16 +116,16 @@ def _public_room(state: RoomState) -> dict[str, object]:
         "pinned": state.pinned,
         "settings": state.settings,
     }
-    return cast(dict[str, object], msgspec.to_builtins(fields))
+    return cast(dict[str, object], plain(fields))
 
 
 def changed_parts(event: ev.Event) -> frozenset[str]:
     """Which keys of `public_parts` the event may have changed."""
-    return _CHANGED[type(event)]
+    return CHANGED_PARTS[type(event)]
 
 
 _NOTHING: Final[frozenset[str]] = frozenset()
-_CHANGED: Final[dict[type[ev.Event], frozenset[str]]] = {
+CHANGED_PARTS: Final[dict[type[ev.Event], frozenset[str]]] = {
     ev.CardShown: frozenset({"cards"}),
     ev.CardHidden: frozenset({"cards"}),
     ev.CardsOrdered: frozenset({"cards"}),
