@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.table import Table
 
 from server import __version__, config
-from server.audit import AuditUnreachable, audit_all
 from server.config import ConfigError, Settings
 from server.embedded import EmbeddedRedisError
 from server.lifeline import die_with_parent
@@ -119,6 +118,8 @@ def audit(
     token: Annotated[str | None, typer.Option(help="Staff token; made here otherwise.")] = None,
 ) -> None:
     """Check that every unit of every sale is accounted for: 0 balanced, 1 not, 2 unreachable."""
+    from server.audit import AuditUnreachable, audit_all  # late: an HTTP client takes long to load
+
     settings = _load(config, {"data_dir": data_dir})
     asked = (url or settings.public_url).rstrip("/")
     staff = token or _mint(settings, sub="audit", role="admin", ttl_s=60)

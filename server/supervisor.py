@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
 from server.config import Settings
-from server.database import migrate
 from server.embedded import EmbeddedRedis
 from server.lifeline import die_with_parent
 from server.telemetry import log
@@ -190,10 +189,7 @@ class Supervisor:
         if settings.redis_url is None:
             self._redis = EmbeddedRedis.start(settings.data_dir)
             self.settings = settings.model_copy(update={"redis_url": self._redis.url})
-        try:
-            migrate(settings.database_url)
-        except Exception as error:
-            raise StartError(f"database_url: {type(error).__name__}: {error}") from error
+        _prepare_stores(self.settings)
 
     def _watch(self) -> None:
         if self._redis is not None and self._redis.revive():
@@ -258,6 +254,21 @@ class Supervisor:
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1  # nothing else: it runs between any two steps of the main thread
+
+
+def _prepare_stores(settings: Settings) -> None:
+    """Refuse a Redis or a database that cannot be used, before any worker stumbles over it."""
+    from server.database import migrate  # late: the command line need not wait for SQLAlchemy
+    from server.given_redis import UnfitRedis, check
+
+    try:
+        check(settings.redis_url or "")
+    except UnfitRedis as error:
+        raise StartError(f"redis_url: {error}") from None
+    try:
+        migrate(settings.database_url)
+    except Exception as error:
+        raise StartError(f"database_url: {type(error).__name__}: {error}") from None
 
 
 @contextlib.contextmanager

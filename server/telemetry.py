@@ -11,14 +11,16 @@ import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgpack
 import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
-from redis.asyncio import Redis
+
+if TYPE_CHECKING:  # the supervisor logs too and has no other use for these
+    from redis.asyncio import Redis
 
 METRICS_KEY: Final = "liveroom:metrics"
 METRICS_STALE_S: Final = 10  # a worker silent for longer is no longer shown
@@ -73,7 +75,8 @@ def configure_logging(level: str, format: str, worker_index: int | None = None) 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # one line per request is ours
+    for chatty in ("aiohttp.access", "alembic.runtime"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def scrub(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
