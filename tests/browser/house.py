@@ -1,0 +1,133 @@
+"""A room as a test makes it: over the public HTTP API, like any host's own software.
+
+Nothing here opens a browser or reads the server's memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+ANSWER_S = 15.0
+TEA = "高山乌龙茶"
+
+_numbers = itertools.count(1)
+
+
+class Refused(Exception):
+    """The server's refusal, with its code."""
+
+    def __init__(self, status: int, err: dict[str, Any]) -> None:
+        super().__init__(f"{status} {err}")
+        self.status, self.code = status, err.get("code", "")
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Somebody with a token."""
+
+    token: str
+    user_id: str
+    name: str
+
+
+class House:
+    """The server under test."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, method: str, path: str, body: object = None, token: str = "") -> Any:
+        """The answer of one request; raises Refused."""
+        request = urllib.request.Request(self.url + path, method=method)
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+            request.data = json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+                return json.loads(answer.read())
+        except urllib.error.HTTPError as refusal:
+            raise Refused(refusal.code, json.loads(refusal.read())["err"]) from None
+
+    def admit(self, name: str, role: str = "viewer") -> Pass:
+        """A new person with a token for every room."""
+        answer = self.ask("POST", "/v1/dev/token", {"name": name, "role": role})
+        return Pass(answer["token"], answer["user"]["id"], answer["user"]["name"])
+
+    def room(self, title: str = "浏览器里的直播间", stream_url: str = "") -> Room:
+        """A new room with a host of its own."""
+        host = self.admit("阿宁", "host")
+        room_id = f"room-{next(_numbers)}"
+        body = {"room_id": room_id, "title": title, "stream_url": stream_url}
+        self.ask("POST", "/v1/rooms", body, host.token)
+        return Room(self, room_id, title, host)
+
+    def sockets(self) -> dict[str, int]:
+        """Open sockets by worker, at most a second old."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=ANSWER_S) as answer:
+            lines = answer.read().decode().splitlines()
+        found = [line for line in lines if line.startswith("liveroom_sockets{")]
+        return {line.split('"')[1]: int(float(line.split()[-1])) for line in found}
+
+
+@dataclass(frozen=True)
+class Room:
+    """One room and what its host does in it without a page."""
+
+    house: House
+    room_id: str
+    title: str
+    host: Pass
+
+    def run(self, op: str, *, by: Pass | None = None, **params: object) -> dict[str, Any]:
+        """Run one command, as the host unless `by` says who; its `ok`."""
+        path = f"/v1/rooms/{self.room_id}/commands"
+        body = {"id": 1, "op": op, **params}
+        answer: dict[str, Any] = self.house.ask("POST", path, body, (by or self.host).token)
+        return answer.get("ok", {})
+
+    def read(self, what: str) -> dict[str, Any]:
+        """One of the room's reports: audit, metrics, orders."""
+        path = f"/v1/rooms/{self.room_id}/{what}"
+        answer: dict[str, Any] = self.house.ask("GET", path, token=self.host.token)
+        return answer
+
+    def put_product(self, product_id: str = "tea", title: str = TEA, **more: object) -> str:
+        """A product in the catalogue at ¥59.00, not yet on the shelf."""
+        image = "/static/sample/products/tea.svg"
+        shape = {"price_cents": 5900, "list_cents": 8900, "image": image, **more}
+        self.run("product.put", product_id=product_id, title=title, **shape)
+        return product_id
+
+    def prepare_sale(self, *, stock: int = 10, product_id: str = "tea", **more: object) -> str:
+        """A sale of one SKU at ¥29.00 with its card on the shelf, still a draft; the sale's id."""
+        self.put_product(product_id)
+        sku = {
+            "sku_id": f"{product_id}-sku",
+            "product_id": product_id,
+            "stock": stock,
+            "list_cents": 8900,
+            "sale_cents": 2900,
+            "per_user": 1,
+        }
+        terms = {"duration_s": 600, "hold_s": 120, **more}
+        sale_id: str = self.run("sale.create", skus=[sku], start="manual", **terms)["sale_id"]
+        self.run("card.show", product_id=product_id, sale_id=sale_id, sku_id=sku["sku_id"])
+        return sale_id
+
+    def sell(self, *, stock: int = 10, countdown_s: int = 0, **more: object) -> str:
+        """The same, started."""
+        sale_id = self.prepare_sale(stock=stock, **more)
+        self.run("sale.start", sale_id=sale_id, countdown_s=countdown_s)
+        return sale_id
+
+    def say(self, text: str, by: Pass | None = None) -> str:
+        """A comment; its id."""
+        comment_id: str = self.run("comment.send", by=by, text=text)["comment_id"]
+        return comment_id

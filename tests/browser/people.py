@@ -1,0 +1,109 @@
+"""People with a browser: each has a context of their own, and nobody's page may misbehave.
+
+What every page is watched for: script errors, refusals by the content security policy, dialogs, and
+script that came in as text (`window.__xss`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
+
+from tests.browser.house import House, Pass, Room
+
+Size = dict[str, int]
+PHONE: Size = {"width": 390, "height": 844}
+DESK: Size = {"width": 1440, "height": 900}
+WALL: Size = {"width": 1920, "height": 1080}
+LOCALES = {"zh": "zh-CN", "en": "en-US"}
+
+# A policy violation reaches the console in words that vary; this event does not.
+_WATCH_POLICY = """addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
+
+
+class People:
+    """Opens pages for one test and answers for their manners."""
+
+    def __init__(self, new_context: Callable[..., BrowserContext], house: House) -> None:
+        self._new_context, self._house = new_context, house
+        self._pages: list[Page] = []
+        self._allowed: list[re.Pattern[str]] = []
+        self.faults: list[str] = []
+
+    def allow(self, pattern: str) -> None:
+        """Expect console errors that match, in a test that breaks something on purpose."""
+        self._allowed.append(re.compile(pattern))
+
+    def open(
+        self,
+        path: str,
+        *,
+        who: Pass | None = None,
+        size: Size = PHONE,
+        lang: str = "zh",
+        **options: Any,
+    ) -> Page:
+        """A page in a fresh context, signed in as `who`."""
+        context = self._new_context(viewport=size, locale=LOCALES[lang], **options)
+        context.add_init_script(_WATCH_POLICY)
+        page = context.new_page()
+        self._watch(page)
+        page.goto(self._house.url + path + (f"#token={who.token}" if who else ""))
+        return page
+
+    def viewer(self, room: Room, name: str = "", **options: Any) -> Page:
+        """The player, in the room; a guest unless named."""
+        who = self._house.admit(name) if name else None
+        page = self.open(f"/room/{room.room_id}", **{"who": who, **options})
+        expect(page.get_by_role("heading", level=1)).to_have_text(room.title)
+        return page
+
+    def console(self, room: Room, **options: Any) -> Page:
+        """The host at the console, on the air."""
+        page = self.open(f"/console/{room.room_id}", **{"who": room.host, "size": DESK, **options})
+        expect(page.get_by_test_id("link-state")).to_have_attribute("data-state", "open")
+        return page
+
+    def screen(self, room: Room, **options: Any) -> Page:
+        """The big screen, with its first numbers."""
+        page = self.open(f"/screen/{room.room_id}", **{"size": WALL, **options})
+        expect(page.get_by_test_id("screen")).to_be_visible()
+        return page
+
+    def check(self) -> None:
+        """Fail when any page did what no page may do."""
+        for page in self._pages:
+            if not page.is_closed() and page.evaluate("window.__xss") is not None:
+                self.faults.append(f"{page.url}: text ran as script")
+        assert not self.faults, "\n".join(self.faults)
+
+    def _watch(self, page: Page) -> None:
+        self._pages.append(page)
+        page.on("pageerror", lambda error: self._fault(page, str(error)))
+        page.on("console", lambda message: self._heard(page, message))
+        page.on("dialog", lambda dialog: (self._fault(page, dialog.message), dialog.dismiss()))
+
+    def _heard(self, page: Page, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._fault(page, f"{message.text} ({message.location.get('url', '')})")
+
+    def _fault(self, page: Page, what: str) -> None:
+        if not any(pattern.search(what) for pattern in self._allowed):
+            self.faults.append(f"{page.url}: {what}")
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Fill the nickname sheet that is open."""
+    page.get_by_test_id("login-name").fill(name)
+    page.get_by_test_id("login-submit").click()
+    expect(page.get_by_test_id("login-sheet")).to_be_hidden()
+
+
+def comment(page: Page, text: str) -> None:
+    """Write a comment in the player."""
+    page.get_by_test_id("comment-input").fill(text)
+    page.get_by_test_id("comment-send").click()
