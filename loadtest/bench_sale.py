@@ -23,7 +23,7 @@ from loadtest.sale_checks import audit_failures, final_stock_failures
 from loadtest.stage import Stage
 
 ROOM = "bench-sale"
-STOCK = 5_000_000  # never sold out: what is measured is selling
+STOCK = 1_000_000  # never sold out: what is measured is selling
 PER_USER_UNLIMITED = 0
 BUYERS = (1, 16, 64, 256)
 QUICK_BUYERS = (8,)

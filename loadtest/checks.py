@@ -40,25 +40,29 @@ def critical_failures(
     *,
     end: Position | None = None,
     room: RoomRecord | None = None,
+    resumable: int = 0,
 ) -> list[Failure]:
     """Critical events lost, doubled, out of order or different between clients.
 
-    `end` is where the room stood after the last change: a client still connected must have
-    reached it. Give one `room` over several calls to compare clients of several calls.
+    A snapshot instead of the missed events is a failure when the epoch is the same and no more
+    than `resumable` events were missed: the history cannot have been gone. `end` is where the
+    room stood after the last change: a client still connected must have reached it. Give one
+    `room` over several calls to compare clients of several calls.
     """
     record = room or RoomRecord()
     failures: list[Failure] = []
     for history in histories:
-        failures.extend(_Follower(history.client, record).follow(history, end))
+        failures.extend(_Follower(history.client, record, resumable).follow(history, end))
     return failures
 
 
 class _Follower:
     """Walks one client's records as the client should have seen them."""
 
-    def __init__(self, client: str, room: RoomRecord) -> None:
+    def __init__(self, client: str, room: RoomRecord, resumable: int) -> None:
         self.client = client
         self.room = room
+        self.resumable = resumable
         self.at: Position | None = None
         self.connected = False
         self.failures: list[Failure] = []
@@ -86,6 +90,7 @@ class _Follower:
         if not joined.recovered:
             if joined.replayed:
                 self._fail("replay_without_recovery", f"{len(joined.replayed)} events")
+            self._snapshot_was_needed(joined)
             self.at = joined.at
             return
         resumed = joined.resumed
@@ -100,6 +105,13 @@ class _Follower:
             self._saw(event)
         self._must_be_at(joined.at)
         self.at = joined.at
+
+    def _snapshot_was_needed(self, joined: Joined) -> None:
+        asked, given = joined.resumed, joined.at
+        if asked is None or asked.epoch != given.epoch or not self.resumable:
+            return
+        if given.seq - asked.seq <= self.resumable:
+            self._fail("needless_snapshot", f"asked from {asked.seq}, stands at {given.seq}")
 
     def _saw(self, event: Saw) -> None:
         if self.at is None:

@@ -56,6 +56,7 @@ PAYING_SHARE = 0.3
 BUYING_SHARE = 0.7  # of the run's time over which the stock is meant to go
 ORDERS_WAIT_S = 20.0  # for the journal to reach SQL after the last kill
 FINISH_WAIT_S = 60.0  # for buyers to learn the outcome of everything they asked
+RESUMABLE_EVENTS = 1000  # far below what a room keeps: who missed fewer must get them all
 REST_ERRORS = (ApiError, aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -159,7 +160,7 @@ class Proof:
         end = await self.stage.end_position()
         await self._caught_up(end.epoch, end.seq)
         histories = [seat.viewer.history for seat in (*self.watchers, *self.buyers)]
-        failures += critical_failures(histories, end=end)
+        failures += critical_failures(histories, end=end, resumable=RESUMABLE_EVENTS)
         failures += reply_failures(histories)
         failures += purchase_failures(
             result.answers,

@@ -90,6 +90,14 @@ def test_a_broken_history_is_caught(kind: str, records: tuple[Record, ...]) -> N
     assert kind in kinds(*records, end=at(5))
 
 
+def test_a_snapshot_where_the_history_must_have_reached_is_caught() -> None:
+    refused = Joined(at(9), at(5), recovered=False, replayed=())
+    history = History("viewer", [fresh(5), Left(1006), refused])
+    assert [f.kind for f in critical_failures([history], resumable=4)] == ["needless_snapshot"]
+    assert critical_failures([history], resumable=3) == []
+    assert critical_failures([history]) == []
+
+
 def test_one_lost_event_is_one_failure_and_later_ones_are_judged_on() -> None:
     assert kinds(fresh(1), event(2), event(4), event(5), event(5)) == ["lost", "doubled"]
 

@@ -1,0 +1,123 @@
+"""The load tools against a real server: short runs that must end with every invariant holding."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from loadtest.api import LiveroomApi
+from loadtest.audience import Audience
+from loadtest.client import Address, Viewer
+from loadtest.crash import run_crash
+from loadtest.messages import Message
+from loadtest.own_server import OwnServer
+from loadtest.plan import Plan
+from loadtest.stampede import run_stampede
+from loadtest.swarm import document, run_swarm
+
+PROJECT = Path(__file__).resolve().parents[2]
+WAIT_S = 30.0
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[OwnServer]:
+    async with OwnServer(workers=2) as running:
+        yield running
+
+
+@pytest.mark.slow
+async def test_a_swarm_with_cuts_and_a_sale_loses_and_oversells_nothing(server: OwnServer) -> None:
+    plan = Plan(
+        url=server.url,
+        room="small-swarm",
+        viewers=80,
+        comments_per_s=20,
+        seconds=5,
+        buyers=40,
+        speakers=40,
+        entrants=40,
+        churn_per_s=2,
+        cuts_per_s=2,
+        jwt_secret=server.jwt_secret,
+    )
+    outcome = await run_swarm(plan, stock=15, winners=3, host_token=None)
+    found = document(outcome, seed=plan.seed)
+    assert found["broken"] == {}, found["broken_examples"]
+    assert found["comments_published"] == 100
+    assert found["delivered_percent"] == 100
+    assert found["reservations"] == 15
+    assert found["came_back"] > 0
+
+
+@pytest.mark.slow
+async def test_a_stampede_on_two_workers_sells_exactly_the_stock(server: OwnServer) -> None:
+    result = await run_stampede(
+        server.url, jwt_secret=server.jwt_secret, rounds=1, buyers=100, stocks=(1, 7, 60)
+    )
+    assert result.failures == []
+    assert [each.held for each in result.rounds] == [1, 7, 60]
+    assert result.audits > 0
+
+
+@pytest.mark.slow
+async def test_the_audience_is_lively_from_the_first_minute(server: OwnServer) -> None:
+    """A card, comments of several people and a sale's countdown, without any human."""
+    heard: set[str] = set()
+    speakers: set[str] = set()
+    enough = asyncio.Event()
+
+    def hear(viewer: Viewer, message: Message) -> None:
+        for event in message.events:
+            heard.add(event["t"])
+            if event["t"] == "comment":
+                speakers.add(event["d"]["user"]["id"])
+            if event["t"] == "sale.phase":
+                heard.add(event["d"]["sale"]["phase"])
+        if {"card.shown", "comment", "countdown"} <= heard and len(speakers) >= 5:
+            enough.set()
+
+    audience = Audience(server.url, "lively", host_token=None, viewers=25, rng=random.Random(3))
+    async with LiveroomApi(server.url, jwt_secret=server.jwt_secret) as api:
+        host = await api.person("someone", role="host")
+        await api.ensure_room("lively", title="Lively", token=host.token)
+    watcher = Viewer(Address.of(server.url, "lively"), name="watcher", on_message=hear)
+    await watcher.connect()
+    show = asyncio.create_task(audience.run())
+    try:
+        async with asyncio.timeout(WAIT_S):
+            await enough.wait()
+    finally:
+        show.cancel()
+        await asyncio.gather(show, return_exceptions=True)
+        watcher.cut()
+
+
+@pytest.mark.slow
+async def test_locust_runs_headless_and_ends_with_the_invariants(server: OwnServer) -> None:
+    """In a process of its own: importing locust patches the sockets of whoever does."""
+    arguments = ["--headless", "-u", "20", "-r", "10", "-t", "6s", "--host", server.url]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", *arguments,
+        cwd=PROJECT, env={**os.environ, "LOAD_STOCK": "3"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    told = output.decode(errors="replace")
+    assert process.returncode == 0, told[-3000:]
+    assert "broken {}" in told
+    assert "sale.buy" in told
+
+
+@pytest.mark.slow
+async def test_a_sale_survives_kills_of_workers_and_redis() -> None:
+    """The short form of `make prove-crash`."""
+    result = await run_crash(seed=1, seconds=20, stock=200, buyers=30, viewers=20)
+    assert {kill.what for kill in result.kills} == {"worker", "redis"}
+    assert result.failures == []
+    assert result.acknowledged == result.units_in_orders == 200
