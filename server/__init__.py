@@ -1,6 +1,6 @@
-"""The edge of liveroom: sockets, HTTP, workers, and the only place where the parts are put together.
+"""The edge of liveroom: sockets, HTTP, workers, and where the parts are put together.
 
-Rules of the room live in `room`, scarce stock and money in `flash_sale`; nothing here decides either.
+Rules of the room live in `room`, scarce stock and money in `flash_sale`; none of them here.
 """
 
 __version__ = "0.1.0"

@@ -61,7 +61,6 @@ REDIS_ANSWER_S = 1.0  # after this the outcome of a call is unknown, and said so
 REDIS_CONNECTIONS_MAX = 64
 CALLBACK_WITHIN_S = 5.0
 BACKLOG = 4096  # connections waiting to be accepted when everyone comes at once
-KEEPALIVE_S = 75.0
 SHUTDOWN_S = 3.0  # for requests still in progress after the drain
 DRAIN_CLOSES_PER_S = 1_000  # reconnecting viewers the other workers can take
 
@@ -106,7 +105,7 @@ class Worker:
             self.app,
             access_log=None,
             handle_signals=False,
-            keepalive_timeout=KEEPALIVE_S,
+            keepalive_timeout=settings.handshake_timeout_s,  # also cuts slow handshakes
             shutdown_timeout=SHUTDOWN_S,
         )
         self._site: web.SockSite | None = None
@@ -262,21 +261,25 @@ def _services(
     store, archive = RedisRooms(room_redis), SqlArchive(engine)
     room_rules = Rooms(store, archive, new_id=new_id)
     bus = Bus(bus_redis, store, worker_id)
+    metrics = Metrics(worker_id)
     hub = Hub(
         rooms=room_rules,
         store=store,
         bus=bus,
         choose=choose_chat,
         now_ms=now_ms,
+        metrics=metrics,
     )
-    selling = Selling(hub=hub, rooms=room_rules, desk=sale.desk)
+    selling = Selling(hub=hub, rooms=room_rules, desk=sale.desk, checkout=sale.checkout)
+    heartbeat = Heartbeat(hub=hub, rooms=room_rules, store=store, bus=bus, worker_id=worker_id)
+    hub.on_opened = [heartbeat.pulse, selling.prepare]
     sale.hooks.on_stock = selling.on_stock
     sale.hooks.on_order = selling.on_order
     return Services(
         settings=settings,
         tokens=Tokens(settings.jwt_secret.get_secret_value(), settings.jwt_algorithm),
         hub=hub,
-        heartbeat=Heartbeat(hub=hub, rooms=room_rules, store=store, bus=bus, worker_id=worker_id),
+        heartbeat=heartbeat,
         bus=bus,
         rooms=room_rules,
         room_store=store,
@@ -297,7 +300,7 @@ def _services(
         sale_numbers=sale.numbers,
         selling=selling,
         limits={rate: BucketTable(rate.per_second, rate.burst) for rate in RateClass},
-        metrics=Metrics(worker_id),
+        metrics=metrics,
         series=Series(room_redis),
         active_rooms=ActiveRooms(room_redis),
         words=default_words(),

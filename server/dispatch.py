@@ -6,6 +6,7 @@ stable code; an unexpected exception is logged with its trace here and told as `
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from room.errors import Refused, Unavailable
 from server.context import Context
 from server.errors import CommandRefused
 from server.registry import GUEST, Command, find
-from server.wire import Codec, Received
+from server.wire import Codec, Envelope, Received
 
 log = structlog.get_logger(__name__)
 Reply = dict[str, Any]
@@ -26,7 +27,14 @@ async def answer(context: Context, received: Received, codec: Codec) -> Reply:
     if received.envelope is None:
         refused = CommandRefused("bad_request", "a command needs an integer id and a string op")
         return refuse(received, refused)
-    reply_id, op = received.envelope.id, received.envelope.op
+    started = time.perf_counter()
+    reply = await _reply(context, received.envelope, received, codec)
+    _count(context, received.envelope.op, reply, time.perf_counter() - started)
+    return reply
+
+
+async def _reply(context: Context, envelope: Envelope, received: Received, codec: Codec) -> Reply:
+    reply_id, op = envelope.id, envelope.op
     try:
         return {"id": reply_id, "ok": await _run(context, op, received, codec)}
     except CommandRefused as refused:
@@ -38,6 +46,12 @@ async def answer(context: Context, received: Received, codec: Codec) -> Reply:
     except Exception:
         log.exception("command_failed", op=op, room_id=context.room.room_id)
         return {"id": reply_id, "err": CommandRefused("internal", "internal error").to_wire()}
+
+
+def _count(context: Context, op: str, reply: Reply, seconds: float) -> None:
+    outcome = reply["err"]["code"] if "err" in reply else "ok"
+    known = "unknown" if outcome == "unknown_op" else op  # a label must not come from a client
+    context.services.metrics.commanded(known, outcome, seconds)
 
 
 async def _run(context: Context, op: str, received: Received, codec: Codec) -> dict[str, Any]:

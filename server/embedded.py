@@ -79,7 +79,7 @@ def server_version(binary: Path) -> tuple[int, ...]:
 
 
 def socket_path(directory: Path) -> Path:
-    """Where the Unix socket goes: beside the data, or a short private folder if that is too long."""
+    """The socket goes beside the data, or into a short private folder if that is too long."""
     beside = directory / "redis.sock"
     if len(os.fsencode(beside)) <= SOCKET_PATH_BYTES_MAX:
         return beside
@@ -246,7 +246,7 @@ def _lock(directory: Path) -> int:
             if time.monotonic() > deadline_s:
                 os.close(lock_fd)
                 raise EmbeddedRedisError(
-                    f"{directory} is in use by another liveroom; stop that or take another data_dir."
+                    f"{directory} is in use by another liveroom; stop it or use another data_dir."
                 ) from None
             time.sleep(POLL_S)
         else:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One refusal: its stable wire code, the HTTP status, and whether the same act may succeed later."""
+    """One refusal: stable wire code, HTTP status, and whether the same act may succeed later."""
 
     code: str
     status: int
@@ -84,7 +84,7 @@ def may_retry(code: str) -> bool:
 
 
 class CloseCode(IntEnum):
-    """Why a socket is closed. 4000-4499: reconnect; 4500-4999: do not. Below 4000 as in RFC 6455."""
+    """Why a socket is closed. 4000-4499: reconnect; 4500-4999: do not. Below as in RFC 6455."""
 
     GOING_AWAY = 1001
     PROTOCOL = 1002

@@ -44,7 +44,15 @@ CLOSE_TOO_SLOW = 4008
 class LiveRoom:
     """One room on this worker: its replica, its viewers and what they have been told so far."""
 
-    def __init__(self, room_id: str, replica: Replica, *, choose: Choose, close: CloseViewer):
+    def __init__(
+        self,
+        room_id: str,
+        replica: Replica,
+        *,
+        choose: Choose,
+        close: CloseViewer,
+        stamp: Mapping[str, Any],
+    ):
         self.room_id = room_id
         self.replica = replica
         self.outbox = Outbox()
@@ -53,6 +61,8 @@ class LiveRoom:
         self.recent: deque[bytes] = deque(maxlen=RECENT_COMMENTS_MAX)
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
         self.state: dict[str, Any] = {"online": 0, "likes": 0, "entries": 0, "peak": 0, "stock": {}}
+        self.state.update(stamp)
+        self._greeting: tuple[Any, Any] | None = None
         self.totals: dict[str, int] = {}
         self.buyers: set[str] = set()
         self.newcomers: set[str] = set()  # not yet counted among the room's visitors
@@ -91,7 +101,7 @@ class LiveRoom:
         """Start over from `replica`: after opening, or when the room got a new epoch."""
         self.replica = replica
         self.outbox = Outbox()
-        self._show_durable_state()
+        self._show()
 
     def tell_critical(self, events: Sequence[Sequenced]) -> None:
         """Queue events that the replica has just applied."""
@@ -128,7 +138,20 @@ class LiveRoom:
 
     def snapshot(self) -> dict[str, Any]:
         """The full state vector as of the last tick: what later ticks build upon."""
-        return {**self.state, **self._shown_parts}
+        return self._shown
+
+    def current(self) -> dict[str, Any]:
+        """The full state vector as of now, for readers who get no ticks."""
+        return {**self.state, **self._durable_parts()}
+
+    def greeting(self, codec: Codec) -> tuple[Any, Any]:
+        """Snapshot and recent comments, encoded once per tick however many people arrive."""
+        if codec is not Codec.JSON:
+            return self.snapshot(), self.recent_events()
+        if self._greeting is None:
+            state = orjson.Fragment(orjson.dumps(self.snapshot()))
+            self._greeting = state, orjson.Fragment(orjson.dumps(self.recent_events()))
+        return self._greeting
 
     def note_speaker(self, user_id: str, remembered_max: int) -> bool:
         """Whether these are the user's first words here, as far as this worker remembers."""
@@ -139,16 +162,18 @@ class LiveRoom:
 
     # -- the tick -----------------------------------------------------------------------------
 
-    def flush(self, now_ms: int, stamp: Mapping[str, Any]) -> None:
+    def flush(self, now_ms: int, stamp: Mapping[str, Any]) -> Tick:
         """Write everything queued to every viewer. `stamp` (server time, tick) joins the state."""
         tick = self.outbox.take(self._take_allowance(now_ms), self._choose)
         tick.state.update(stamp)
+        self.state.update(stamp)
         self.flushed_ms = now_ms
-        self._show_durable_state()
         self._remember(tick)
+        self._show()
         own = self._own_words(tick.omitted)
         for viewer in tuple(self.viewers):
             self._deliver(viewer, tick, own.get(viewer))
+        return tick
 
     def repay(self, stamp: Mapping[str, Any]) -> None:
         """Tell viewers that were passed over what they missed, once their socket is free again."""
@@ -196,9 +221,11 @@ class LiveRoom:
 
     # -- inside -------------------------------------------------------------------------------
 
-    def _show_durable_state(self) -> None:
+    def _show(self) -> None:
+        """Take the present state as what everybody has been told."""
         self.shown_seq = self.replica.seq
-        self._shown_parts = self._durable_parts()
+        self._shown = {**self.state, **self._durable_parts()}
+        self._greeting = None
 
     def _durable_parts(self) -> dict[str, Any]:
         """The parts folded from critical events, with the entries counted since."""

@@ -22,6 +22,7 @@ from server.errors import CommandRefused
 from server.fanout import LiveRoom
 from server.hello import HelloParams, greet
 from server.hub import RoomMissing
+from server.masking import MaskedWebSocketResponse
 from server.rate_limit import TokenBucket
 from server.tokens import BadToken, ExpiredToken, Identity
 from server.viewer import Viewer
@@ -63,7 +64,7 @@ class Gateway:
         """`GET /v1/rooms/{room_id}/ws`."""
         self._check_upgrade(request)
         room = await self._room_of(request)
-        socket = web.WebSocketResponse(
+        socket = MaskedWebSocketResponse(
             protocols=SUBPROTOCOLS,
             compress=False,
             max_msg_size=CLIENT_FRAME_BYTES_MAX,
@@ -79,6 +80,7 @@ class Gateway:
             await self._read(socket, room.room_id, viewer)
         finally:
             self._leave(room.room_id, viewer)
+            self._services.metrics.closed(socket.close_code or CloseCode.GOING_AWAY)
         return socket
 
     # -- before the upgrade ---------------------------------------------------------------------
@@ -168,7 +170,10 @@ class Gateway:
         room = await self._services.hub.open(room.room_id)  # it may have been unloaded meanwhile
         viewer = self._viewer(user, transport, codec)
         self.sockets[viewer] = socket
-        viewer.send({"re": [{"id": reply_id, "ok": greet(self._services, room, user, params)}]})
+        self._services.metrics.connected()
+        viewer.send(
+            {"re": [{"id": reply_id, "ok": greet(self._services, room, user, params, codec)}]}
+        )
         self._services.hub.join(room, viewer)
         return viewer
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-import orjson
 
+from room.ports import Sequenced
 from server.context import Services
 from server.errors import CommandRefused
 from server.fanout import LiveRoom
@@ -46,7 +46,7 @@ class HelloParams(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def greet(
-    services: Services, room: LiveRoom, user: Identity, params: HelloParams
+    services: Services, room: LiveRoom, user: Identity, params: HelloParams, codec: Codec
 ) -> dict[str, Any]:
     """The `ok` of a hello: a snapshot as of the room's last tick, and the events since `resume`.
 
@@ -54,6 +54,7 @@ def greet(
     """
     missed = _missed(room, params.resume)
     stamp = services.hub.ticker.stamp()
+    state, recent = room.greeting(codec)
     settings = room.replica.state.settings
     return {
         "user": {"id": user.user_id, "name": user.name, "role": user.role},
@@ -61,8 +62,8 @@ def greet(
         "seq": room.shown_seq,
         "recovered": missed is not None,
         "events": missed or [],
-        "state": {**room.snapshot(), **stamp},
-        "recent": room.recent_events(),
+        "state": state,
+        "recent": recent,
         "server_ms": stamp["server_ms"],
         "tick_ms": stamp["tick_ms"],
         "ping_s": PING_S,
@@ -83,4 +84,8 @@ def _missed(room: LiveRoom, resume: Resume | None) -> list[Any] | None:
     events = room.replica.since(resume.epoch, resume.seq)
     if events is None:
         return None
-    return [orjson.loads(event.raw) for event in events if event.seq <= room.shown_seq]
+    return [_wire_event(event) for event in events if event.seq <= room.shown_seq]
+
+
+def _wire_event(event: Sequenced) -> dict[str, Any]:
+    return {"t": event.t, "ts": event.ts, "seq": event.seq, "d": event.d}

@@ -8,7 +8,7 @@ right again is `healing.py`'s.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from room.events import LotteryDrawn, from_wire
 from room.ports import RoomStore, Sequenced
@@ -19,6 +19,7 @@ from server.error_codes import CloseCode
 from server.fanout import LiveRoom
 from server.healing import Healer
 from server.outbox import ChatItem, Choose
+from server.telemetry import Metrics
 from server.ticker import Ticker
 from server.viewer import Viewer
 from server.wire import event_json
@@ -44,11 +45,13 @@ class Hub(BusListener):
         bus: Bus,
         choose: Choose,
         now_ms: Callable[[], int],
+        metrics: Metrics,
     ):
         self.rooms: dict[str, LiveRoom] = {}
-        self.ticker = Ticker(now_ms)
+        self.ticker = Ticker(now_ms, metrics)
         self.draining = False
         self.now_ms = now_ms
+        self.on_opened: list[Callable[[LiveRoom], Awaitable[None]]] = []  # before anyone is let in
         self.close_socket: SocketClose = lambda viewer, code: viewer.transport.abort()
         self._rooms = rooms
         self._store = store
@@ -64,11 +67,11 @@ class Hub(BusListener):
 
     async def open(self, room_id: str) -> LiveRoom:
         """The live room, opened once however many ask; raises `RoomMissing` or `Unavailable`."""
+        task = self._opening.get(room_id)
         room = self.rooms.get(room_id)
-        if room is not None:
+        if room is not None and task is None:
             room.used_ms = self.now_ms()
             return room
-        task = self._opening.get(room_id)
         if task is None:
             task = asyncio.create_task(self._open(room_id))
             self._opening[room_id] = task
@@ -85,10 +88,19 @@ class Hub(BusListener):
             if reopened is None:
                 raise RoomMissing(room_id)
             replica = reopened
-        room = LiveRoom(room_id, replica, choose=self._choose, close=self.close_socket_of)
-        room.recent.extend(await self._store.recent_comments(room_id))
+        room = LiveRoom(
+            room_id,
+            replica,
+            choose=self._choose,
+            close=self.close_socket_of,
+            stamp=self.ticker.stamp(),
+        )
+        self.rooms[room_id] = room  # from here the bus feeds it; nobody is let in before the rest
         room.used_ms = self.now_ms()
-        self.rooms[room_id] = room
+        room.recent.extend(await self._store.recent_comments(room_id))
+        for prepare in self.on_opened:
+            await prepare(room)
+        self.ticker.flush_now(room)
         return room
 
     async def replica(self, room_id: str) -> Replica | None:
@@ -209,6 +221,7 @@ class Hub(BusListener):
 
     def _tell_winners(self, room: LiveRoom, drawn: Sequenced) -> None:
         """Every worker has seen the draw, so each tells the winners on its own sockets."""
+        self.ticker.flush_now(room)
         event = from_wire(drawn.t, drawn.d)
         assert isinstance(event, LotteryDrawn)
         lottery = room.replica.state.lotteries.get(event.lottery_id)

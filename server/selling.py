@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from flash_sale.checkout import Checkout
 from flash_sale.desk import SaleDesk
 from flash_sale.errors import Refused as SaleRefused
 from flash_sale.sale import Level
@@ -28,15 +29,17 @@ log = structlog.get_logger(__name__)
 
 SHOWN_PHASES = frozenset({"preheat", "countdown", "live", "sold_out"})
 BUYERS_REMEMBERED_MAX = 20_000
+BUYERS_READ_MAX = 100  # newest orders looked at when a worker opens a room
 
 
 class Selling:
     """Shows sales, stock and orders in the rooms of this worker."""
 
-    def __init__(self, *, hub: Hub, rooms: Rooms, desk: SaleDesk):
+    def __init__(self, *, hub: Hub, rooms: Rooms, desk: SaleDesk, checkout: Checkout):
         self._hub = hub
         self._rooms = rooms
         self._desk = desk
+        self._checkout = checkout
         self._running: set[asyncio.Task[None]] = set()
         self._showing: dict[str, bool] = {}  # sale → shown again when the run in progress ends
 
@@ -133,16 +136,21 @@ class Selling:
 
     async def refresh_stock(self) -> int:
         """Read the stock of sales on show here, in case a push was lost on its way."""
-        refreshed = 0
-        for room in tuple(self._hub.rooms.values()):
-            if not room.viewers:
-                continue
-            for sale in tuple(room.replica.state.sales.values()):
-                if sale.phase in SHOWN_PHASES:
-                    levels = await self._desk.levels(sale.sale_id)
-                    self._refresh(room, sale.sale_id, levels)
-                    refreshed += 1
-        return refreshed
+        watched = [room for room in self._hub.rooms.values() if room.viewers]
+        for room in watched:
+            await self._refresh_room(room)
+        return len(watched)
+
+    async def prepare(self, room: LiveRoom) -> None:
+        """Fill a room that was just opened with its stock and its latest buyers."""
+        await self._refresh_room(room)
+        orders = await self._checkout.room_orders(room.room_id, BUYERS_READ_MAX)
+        room.buyers.update(str(order["user_id"]) for order in orders if order["status"] == "paid")
+
+    async def _refresh_room(self, room: LiveRoom) -> None:
+        for sale in tuple(room.replica.state.sales.values()):
+            if sale.phase in SHOWN_PHASES:
+                self._refresh(room, sale.sale_id, await self._desk.levels(sale.sale_id))
 
     def _refresh(self, room: LiveRoom, sale_id: str, levels: Mapping[str, Level]) -> None:
         wire = {sku: {"left": level.left, "v": level.v} for sku, level in levels.items()}

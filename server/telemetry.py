@@ -22,6 +22,8 @@ from prometheus_client.exposition import generate_latest
 if TYPE_CHECKING:  # the supervisor logs too and has no other use for these
     from redis.asyncio import Redis
 
+from server.outbox import Tick
+
 METRICS_KEY: Final = "liveroom:metrics"
 METRICS_STALE_S: Final = 10  # a worker silent for longer is no longer shown
 METRICS_FORGET_S: Final = 3600
@@ -183,17 +185,16 @@ class Metrics:
         """`route` is the pattern, not the path."""
         self._requests.labels(self.worker, route, str(status)).inc()
 
-    def happened(self, lane: str, n: int = 1) -> None:
-        self._events.labels(self.worker, lane).inc(n)
-
-    def delivered(self, lane: str, n: int) -> None:
-        self._delivered.labels(self.worker, lane).inc(n)
-
-    def framed(self, n: int) -> None:
-        self._frames.labels(self.worker).inc(n)
-
-    def dropped(self, kind: str, n: int) -> None:
-        self._dropped.labels(self.worker, kind).inc(n)
+    def told(self, tick: Tick, *, viewers: int) -> None:
+        """Count one flush of a room with so many viewers."""
+        lanes = (("critical", len(tick.critical)), ("chat", len(tick.chosen)))
+        for lane, events in lanes:
+            if events:
+                self._events.labels(self.worker, lane).inc(events)
+                self._delivered.labels(self.worker, lane).inc(events * viewers)
+        for kind, count in tick.drops.items():
+            self._dropped.labels(self.worker, kind).inc(count * viewers)
+        self._frames.labels(self.worker).inc(viewers)
 
     def ticked(self, seconds: float) -> None:
         self._tick_seconds.labels(self.worker).observe(seconds)

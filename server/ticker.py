@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from server.fanout import LiveRoom
+from server.telemetry import Metrics
 
 TICK_MS_MIN = 20  # below this, one more frame per viewer costs more than it helps
 TICK_MS_MAX = 200  # above this, people notice
@@ -34,9 +35,10 @@ def next_tick_ms(tick_ms: int, busy_ms: float) -> int:
 class Ticker:
     """Flushes rooms that have something to tell."""
 
-    def __init__(self, now_ms: Callable[[], int]):
+    def __init__(self, now_ms: Callable[[], int], metrics: Metrics):
         self.tick_ms = TICK_MS_MIN
         self._now_ms = now_ms
+        self._metrics = metrics
         self._urgent: set[LiveRoom] = set()
         self._patient: set[LiveRoom] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -73,7 +75,8 @@ class Ticker:
         """Flush one room at once, whatever the tick."""
         self.forget(room)
         if room.outbox:
-            room.flush(self._now_ms(), self.stamp())
+            tick = room.flush(self._now_ms(), self.stamp())
+            self._metrics.told(tick, viewers=len(room.viewers))
 
     def _flush_soon(self, room: LiveRoom) -> None:
         if room in self._soon:
@@ -98,5 +101,8 @@ class Ticker:
         started = time.perf_counter()
         for room in rooms:
             self.flush_now(room)
-        busy_ms = (time.perf_counter() - started) * 1000
+        busy_s = time.perf_counter() - started
+        self._metrics.ticked(busy_s)
+        self._metrics.lagged(lag_ms / 1000)
+        busy_ms = busy_s * 1000
         self.tick_ms = next_tick_ms(self.tick_ms, busy_ms + lag_ms)

@@ -86,8 +86,8 @@ async def show_room(request: web.Request) -> web.Response:
             "title": room.replica.state.title,
             "status": room.replica.state.status,
             "epoch": room.replica.epoch,
-            "seq": room.shown_seq,
-            "state": {**room.snapshot(), **stamp},
+            "seq": room.replica.seq,
+            "state": {**room.current(), **stamp},
             "recent": room.recent_events(),
             "server_ms": stamp["server_ms"],
         }

@@ -5,7 +5,16 @@ import * as session from "./session.js";
 
 const ANSWER_MS = 10_000;
 
-async function call(method, path, body, { key, token = session.token() } = {}) {
+async function call(method, path, body, options = {}) {
+  try {
+    return await once(method, path, body, { ...options, token: options.token ?? (await session.freshToken()) });
+  } catch (error) {
+    if (error.code !== "token_expired" || options.token) throw error;
+    return once(method, path, body, { ...options, token: await session.freshToken({ refresh: true }) });
+  }
+}
+
+async function once(method, path, body, { key, token }) {
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";

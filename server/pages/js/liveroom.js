@@ -9,11 +9,11 @@
 import { Backoff } from "./liveroom/backoff.js";
 import { ServerClock } from "./liveroom/clock.js";
 import { Emitter } from "./liveroom/emitter.js";
-import { CLOSE_BAD_TOKEN, CLOSE_RESYNC, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
+import { CLOSE_RESYNC, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
 import { Requests } from "./liveroom/requests.js";
 import { RoomStore } from "./liveroom/store.js";
 
-export { CLOSE_BAD_TOKEN, CLOSE_BANNED, CLOSE_ROOM_ENDED, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
+export { CLOSE_BAD_TOKEN, CLOSE_BANNED, CLOSE_KICKED, CLOSE_ROOM_ENDED, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
 
 const SUBPROTOCOL = "liveroom.v1.json";
 const HELLO_MS = 8_000;
@@ -29,6 +29,8 @@ export function purchaseKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+const NETWORK_CODES = new Set(["offline", "timeout", "unavailable"]);
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -163,8 +165,9 @@ export class LiveroomClient extends Emitter {
     const generation = ++this.#generation;
     this.#setStatus("connecting");
     const refresh = this.#refresh;
-    const token = await Promise.resolve(this.#token({ refresh })).catch(() => null);
+    const { token, unreachable } = await this.#currentToken(refresh);
     if (generation !== this.#generation) return;
+    if (unreachable) return this.#later();
     if (refresh && !token) return this.#end("closed", CLOSE_TOKEN_EXPIRED);
     this.#refresh = false;
     const socket = new this.#Socket(this.#url, SUBPROTOCOL);
@@ -175,6 +178,21 @@ export class LiveroomClient extends Emitter {
     socket.onclose = (close) => this.#lost(socket, close.code);
   }
 
+  /** A token that cannot be had for lack of a network is no reason to give up; one that is refused is. */
+  async #currentToken(refresh) {
+    try {
+      return { token: await this.#token({ refresh }) };
+    } catch (error) {
+      return { token: null, unreachable: NETWORK_CODES.has(error.code) };
+    }
+  }
+
+  #later() {
+    const retryMs = this.#backoff.next();
+    this.#timer = setTimeout(() => this.#connect(), retryMs);
+    this.#setStatus("waiting", { retryMs });
+  }
+
   async #hello(socket, token) {
     const resume = this.epoch === null || this.#gaps >= GAPS_MAX ? undefined : { epoch: this.epoch, seq: this.seq };
     const sent = performance.now();
@@ -182,9 +200,8 @@ export class LiveroomClient extends Emitter {
       const ok = await this.#requests.send("hello", { token: token ?? null, ...(resume && { resume }) }, HELLO_MS);
       if (socket === this.#socket) this.#welcome(ok, sent);
     } catch (error) {
-      if (socket !== this.#socket || error.code === "connection_lost") return;
-      const final = { unauthorized: CLOSE_BAD_TOKEN, banned: 4503, not_found: 4504, room_ended: 4510 }[error.code];
-      this.#lost(socket, final ?? 1006);
+      // A refused hello is followed by the close that says what it means for coming back.
+      if (error.code === "timeout") this.#lost(socket, 1006);
     }
   }
 
@@ -244,9 +261,7 @@ export class LiveroomClient extends Emitter {
     this.closeCode = code;
     if (!mayReconnect(code)) return this.#end("closed", code);
     this.#refresh = code === CLOSE_TOKEN_EXPIRED;
-    const retryMs = this.#backoff.next();
-    this.#timer = setTimeout(() => this.#connect(), retryMs);
-    this.#setStatus("waiting", { retryMs });
+    this.#later();
   }
 
   #end(status, code) {

@@ -21,6 +21,7 @@ export class LiveroomError extends Error {
 export const CLOSE_TOKEN_EXPIRED = 4401;
 export const CLOSE_BAD_TOKEN = 4501;
 export const CLOSE_BANNED = 4503;
+export const CLOSE_KICKED = 4505;
 export const CLOSE_ROOM_ENDED = 4510;
 export const CLOSE_RESYNC = 4009;
 

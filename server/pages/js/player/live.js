@@ -19,6 +19,8 @@ export const cards = view.part("cards");
 /** There is no such room: found out over HTTP, since a refused upgrade looks like any other lost line. */
 export const missing = signal(false);
 
+const LOOK_EVERY = 4; // attempts between two looks whether the room exists at all
+
 /** Wide screens have the shelf and the talk beside the picture. */
 const wideQuery = matchMedia("(min-width: 1000px)");
 export const wide = signal(wideQuery.matches);
@@ -41,7 +43,7 @@ export function online() {
 }
 
 async function lookForRoom({ status, attempt }) {
-  if (status !== "waiting" || attempt > 1 || client.epoch !== null) return;
+  if (status !== "waiting" || attempt % LOOK_EVERY !== 1 || client.epoch !== null) return;
   try {
     await api.get(`/v1/rooms/${encodeURIComponent(roomId)}`);
   } catch (error) {

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals-core";
 import { useEffect } from "preact/hooks";
 
 import { t } from "../i18n.js";
-import { CLOSE_BAD_TOKEN, CLOSE_BANNED, CLOSE_ROOM_ENDED, CLOSE_TOKEN_EXPIRED } from "../liveroom.js";
+import { CLOSE_BAD_TOKEN, CLOSE_BANNED, CLOSE_KICKED, CLOSE_ROOM_ENDED, CLOSE_TOKEN_EXPIRED } from "../liveroom.js";
 import * as session from "../session.js";
 import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
@@ -33,10 +33,10 @@ export function ReconnectBanner() {
   return html`<p class="banner" role="status" data-testid="reconnect-banner"><${Icon} name="wifiOff" size=${16} />${t(online.value ? "status.waiting" : "status.offline")}</p>`;
 }
 
-const KINDS = { [CLOSE_BANNED]: "banned", [CLOSE_TOKEN_EXPIRED]: "expired", [CLOSE_BAD_TOKEN]: "expired", [CLOSE_ROOM_ENDED]: "ended" };
+const KINDS = { [CLOSE_BANNED]: "banned", [CLOSE_KICKED]: "kicked", [CLOSE_TOKEN_EXPIRED]: "expired", [CLOSE_BAD_TOKEN]: "expired", [CLOSE_ROOM_ENDED]: "ended" };
 
 function kind() {
-  if (missing.value || view.status.value.closeCode === 4504) return "missing";
+  if (missing.value) return "missing";
   if (ended.value) return "ended";
   const { status, closeCode } = view.status.value;
   return status === "closed" ? (KINDS[closeCode] ?? "broken") : null;
@@ -48,7 +48,7 @@ async function signInAgain() {
   await needPerson();
 }
 
-const ICONS = { missing: "search", ended: "clock", banned: "ban", expired: "user", broken: "alert" };
+const ICONS = { missing: "search", ended: "clock", banned: "ban", kicked: "ban", expired: "user", broken: "alert" };
 
 export function Standing() {
   const now = kind();
@@ -57,7 +57,7 @@ export function Standing() {
     <${Icon} name=${ICONS[now]} size=${40} /><h2>${t(`${now}.title`)}</h2><p class="quiet">${t(`${now}.text`)}</p>
     <div class="row">
       ${now === "expired" && html`<button class="btn primary" type="button" onClick=${signInAgain}>${t("menu.login")}</button>`}
-      ${now === "broken" && html`<button class="btn primary" type="button" onClick=${() => client.start()}>${t("retry")}</button>`}
+      ${["broken", "kicked"].includes(now) && html`<button class="btn primary" type="button" onClick=${() => client.start()}>${t("retry")}</button>`}
       ${now === "ended" && html`<button class="btn" type="button" onClick=${() => (listOpen.value = true)}>${t("menu.orders")}</button>`}
       <a class="btn ghost" href="/">${t("home")}</a>
     </div></div>`;

@@ -44,7 +44,7 @@ export function Sheet({ title, onClose, children, testid, class: more = "" }) {
       <header><h2 class="clip">${title}</h2>
         <button class="icon-btn" type="button" aria-label=${t("close")} onClick=${onClose} data-testid="sheet-close"><${Icon} name="close" /></button>
       </header>
-      <div class="sheet-body">${children}</div>
+      <div class="sheet-body" tabindex="0">${children}</div>
     </section>
   </div>`;
 }
