@@ -1,7 +1,7 @@
 // The newest orders and what they add up to. Read only.
 
 import { clock, money, percent, whole } from "../format.js";
-import { t } from "../i18n.js";
+import { lang, t } from "../i18n.js";
 import { html } from "../ui/html.js";
 
 const ROWS_MAX = 60;
@@ -15,7 +15,7 @@ export function Orders({ desk }) {
       ${!orders?.length
         ? html`<div class="empty"><p>${orders ? t("console.orders_empty") : t("console.loading")}</p></div>`
         : html`<table class="table"><thead class="sr-only"><tr><th>${t("console.time")}</th><th>${t("console.product")}</th><th>${t("console.amount")}</th><th>${t("console.status")}</th></tr></thead>
-          <tbody>${orders.slice(0, ROWS_MAX).map((order) => html`<${OrderRow} key=${order.order_id} order=${order} />`)}</tbody></table>`}
+          <tbody>${orders.slice(0, ROWS_MAX).map((order) => html`<${OrderRow} key=${order.order_id} desk=${desk} order=${order} />`)}</tbody></table>`}
     </div>
   </section>`;
 }
@@ -26,8 +26,8 @@ function Sums({ metrics }) {
   return html`<span class="push row small quiet num">${t("console.paid_of", { paid: whole(metrics.paid_orders), orders: whole(metrics.orders), share: percent(Math.min(1, paid)) })}<b class="money gold-text">${money(metrics.gmv_cents)}</b></span>`;
 }
 
-function OrderRow({ order }) {
-  const items = order.lines.map((line) => `${line.title} × ${line.qty}`).join("、");
+function OrderRow({ desk, order }) {
+  const items = order.lines.map((line) => `${desk.titleOf(line)} × ${line.qty}`).join(lang.value === "zh" ? "、" : ", ");
   return html`<tr data-testid="order-row" data-status=${order.status}>
     <td class="shrink num quiet">${clock(order.created_ms)}</td>
     <td class="order-items"><p title=${items}>${items}</p></td>

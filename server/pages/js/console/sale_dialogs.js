@@ -68,13 +68,13 @@ export function StopSale({ desk, sale, onClose }) {
   const stop = async () => {
     if (await desk.run("sale.stop", { sale_id: sale.sale_id })) onClose();
   };
-  return html`<${Confirm} title=${t("console.stop_sale")} text=${t("console.stop_sale_text")} action=${t("console.stop_sale")} testid="sale-confirm" onConfirm=${stop} onClose=${onClose} />`;
+  return html`<${Confirm} title=${t("console.stop_sale")} text=${html`<${Offers} desk=${desk} sale=${sale} />${t("console.stop_sale_text")}`} action=${t("console.stop_sale")} testid="sale-confirm" onConfirm=${stop} onClose=${onClose} />`;
 }
 
 /** A plain "are you sure" with one dangerous button. */
 export function Confirm({ title, text, action, testid, onConfirm, onClose }) {
   return html`<${Sheet} title=${title} onClose=${onClose}>
-    <p>${text}</p>
+    <div>${text}</div>
     <div class="form-foot">
       <button class="btn small ghost" onClick=${onClose}>${t("console.cancel")}</button>
       <button class="btn small primary" data-testid=${testid} onClick=${onConfirm}>${action}</button>

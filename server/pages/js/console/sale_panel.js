@@ -1,6 +1,6 @@
 // The sale on the desk: which one, its phase and clock, its controls and its stock. No stock decisions are made here.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import { clock } from "../format.js";
 import { t } from "../i18n.js";
@@ -27,12 +27,12 @@ export function SalePanel({ desk }) {
   const [chosen, choose] = useState(null); // sale id, "new", or null for the most urgent
   const sales = byUrgency(desk.sales.value);
   const making = chosen === "new" || sales.length === 0;
-  const current = making ? null : desk.sales.value[chosen] ?? sales[0];
+  const current = useSteady(making ? null : desk.sales.value[chosen], sales);
   return html`<section class="pane area-sale" aria-label=${t("console.sale")}>
     <header>
       <h2>${t("console.sale")}</h2>
       <div class="sale-tabs" role="tablist" aria-label=${t("console.sale")}>
-        ${sales.map((sale, index) => html`<button key=${sale.sale_id} role="tab" data-testid="sale-tab-${sale.sale_id}" aria-selected=${sale === current} onClick=${() => choose(sale.sale_id)}>
+        ${sales.map((sale, index) => html`<button key=${sale.sale_id} role="tab" data-testid="sale-tab-${sale.sale_id}" aria-selected=${!making && sale === current} onClick=${() => choose(sale.sale_id)}>
           ${shortName(desk, sale, index)}<span class="chip ${PHASE_CHIP[sale.phase]}">${t(`console.phase.${sale.phase}`)}</span></button>`)}
       </div>
       ${sales.length > 0 && html`<button class="btn tiny push ${making ? "on" : ""}" data-testid="sale-new" aria-pressed=${making} onClick=${() => choose(making ? null : "new")}><${Icon} name="plus" size=${14} />${t("console.sale_new")}</button>`}
@@ -41,6 +41,15 @@ export function SalePanel({ desk }) {
       ? html`<div class="pane-body"><${SaleForm} desk=${desk} onMade=${choose} /></div>`
       : html`<${Current} key=${current.sale_id} desk=${desk} sale=${current} />`}
   </section>`;
+}
+
+/** The chosen sale, else the one shown before until it ends: a Stop button must not change its sale under the pointer. */
+function useSteady(chosen, sales) {
+  const before = useRef(null);
+  const same = sales.find((sale) => sale.sale_id === before.current && sale.phase !== "ended");
+  const current = chosen ?? same ?? sales[0] ?? null;
+  before.current = current?.sale_id ?? null;
+  return current;
 }
 
 function shortName(desk, sale, index) {

@@ -37,12 +37,18 @@ export function Shelf({ desk }) {
   </section>`;
 }
 
+/** The one product being explained: the last that was put so. */
+export function explained(cards) {
+  return cards.filter((card) => card.mode === "explaining").sort((a, b) => b.explain_since_ms - a.explain_since_ms)[0] ?? null;
+}
+
 function Rows({ desk, cards, away, onEdit }) {
+  const onAir = explained(cards);
   const drag = useDrag(cards, (ids) => desk.run("cards.order", { product_ids: ids }));
   return html`<table class="table shelf">
     <thead><tr><th class="shrink"><span class="sr-only">${t("console.order")}</span></th><th>${t("console.product")}</th><th class="shrink">${t("console.price")}</th><th class="shrink end">${t("console.on_air")}</th></tr></thead>
     <tbody>
-      ${cards.map((card) => html`<${CardRow} key=${card.product_id} desk=${desk} card=${card} drag=${drag} onEdit=${onEdit} />`)}
+      ${cards.map((card) => html`<${CardRow} key=${card.product_id} desk=${desk} card=${card} explaining=${card === onAir} drag=${drag} onEdit=${onEdit} />`)}
       ${away.length > 0 && html`<tr class="divider" key="divider"><td colspan="4">${t("console.put_away")}</td></tr>`}
       ${away.map((product) => html`<${AwayRow} key=${product.product_id} desk=${desk} product=${product} onEdit=${onEdit} />`)}
     </tbody>
@@ -91,15 +97,14 @@ function dragClass(over, id) {
   return "";
 }
 
-function CardRow({ desk, card, drag, onEdit }) {
+function CardRow({ desk, card, explaining, drag, onEdit }) {
   const id = card.product_id;
-  const explaining = card.mode === "explaining";
   const name = desk.titleOf(card);
-  return html`<tr class="shelf-row ${explaining ? "explaining" : ""} ${dragClass(drag.over, id)}" data-testid="shelf-row" data-card=${id} data-product=${id} data-mode=${card.mode}>
+  return html`<tr class="shelf-row ${explaining ? "explaining" : ""} ${dragClass(drag.over, id)}" data-testid="shelf-row" data-card=${id} data-product=${id} data-mode=${explaining ? "explaining" : "listed"}>
     <td class="shrink"><button class="grip" aria-label=${t("console.move", { name })} title=${t("console.move_hint")}
       onPointerDown=${(event) => drag.start(event, id)} onPointerMove=${drag.move} onPointerUp=${drag.drop} onPointerCancel=${drag.drop}
       onKeyDown=${(event) => drag.key(event, id)}><${Icon} name="drag" size=${16} /></button></td>
-    <td><div class="title"><${Thumb} item=${card} /><div class="grow"><p>${name}</p><${Marks} desk=${desk} card=${card} /></div></div></td>
+    <td><div class="title"><${Thumb} item=${card} /><div class="grow"><p>${name}</p><${Marks} desk=${desk} card=${card} explaining=${explaining} /></div></div></td>
     <td class="shrink money">${money(card.price_cents)}${card.list_cents > card.price_cents && html`<s>${money(card.list_cents)}</s>`}</td>
     <td class="shrink end"><span class="acts">
       <button class="btn tiny" data-testid="card-show-${id}" title=${t("console.show_hint")} onClick=${() => desk.show(id)}>${t("console.show_again")}</button>
@@ -110,12 +115,12 @@ function CardRow({ desk, card, drag, onEdit }) {
   </tr>`;
 }
 
-function Marks({ desk, card }) {
+function Marks({ desk, card, explaining }) {
   const sale = card.sale_id && desk.sales.value[card.sale_id];
-  const explained = card.mode === "explaining" && card.explain_since_ms;
-  if (!sale && !explained && !card.sold_out) return null;
+  const since = explaining && card.explain_since_ms;
+  if (!sale && !since && !card.sold_out) return null;
   return html`<p class="small quiet row">
-    ${explained && html`<span class="num">${t("console.explaining_for", { time: countdown(desk.now() - card.explain_since_ms) })}</span>`}
+    ${since && html`<span class="num">${t("console.explaining_for", { time: countdown(desk.now() - since) })}</span>`}
     ${sale && html`<span class="${sale.phase === "live" ? "wrong" : ""}">${t(`console.phase.${sale.phase}`)}</span>`}
     ${card.sold_out && html`<span class="stamp">${t("console.sold_out")}</span>`}
   </p>`;

@@ -25,20 +25,20 @@ export function bars(series, key) {
   return { times: [...sums.keys()], values: [...sums.values()] };
 }
 
-/** The sale to show beside the card on air: what starts next, else what runs, else what is announced. */
-export function saleOnAir(sales) {
-  const list = Object.values(sales ?? {});
-  for (const phase of ["countdown", "live", "preheat"]) {
-    const sale = list.find((one) => one.phase === phase);
-    if (sale) return sale;
-  }
-  return null;
+/** The card on air: the one whose explaining began last, else the one shown last. */
+export function cardOnAir(cards) {
+  const latest = (key) => (a, b) => b[key] - a[key];
+  const list = cards ?? [];
+  const explaining = list.filter((card) => card.mode === "explaining").sort(latest("explain_since_ms"));
+  return explaining[0] ?? [...list].sort(latest("shown_ms"))[0] ?? null;
 }
 
-/** The card to show: the one being explained, else the one shown last. */
-export function cardOnAir(cards) {
-  const list = cards ?? [];
-  return list.find((card) => card.mode === "explaining") ?? [...list].sort((a, b) => b.shown_ms - a.shown_ms)[0] ?? null;
+/** The sale to show: what is counting down, else the running one of the card on air, else any running, else what comes. */
+export function saleOnAir(sales, card) {
+  const list = Object.values(sales ?? {});
+  const inPhase = (phase) => list.find((sale) => sale.phase === phase);
+  const own = list.find((sale) => sale.phase === "live" && sale.skus.some((sku) => sku.product_id === card?.product_id));
+  return inPhase("countdown") ?? own ?? inPhase("live") ?? inPhase("preheat") ?? null;
 }
 
 /** Every SKU of the running and coming sales with what is left of it, the running ones first. */

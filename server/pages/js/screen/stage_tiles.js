@@ -13,8 +13,8 @@ const SOON = new Set(["countdown", "preheat"]);
 
 /** What to put in the tile: a product with its price and the sale it is in, or null. */
 function onAir(wall) {
-  const sale = saleOnAir(wall.sales.value);
   const card = cardOnAir(wall.cards.value);
+  const sale = saleOnAir(wall.sales.value, card);
   if (!sale) return card && { ...card, price: card.price_cents, list: card.list_cents, sale: null };
   const sku = sale.skus.find((one) => one.product_id === card?.product_id && !one.sold_out) ?? sale.skus.find((one) => !one.sold_out) ?? sale.skus[0];
   return sku && { ...sku, price: sku.sale_cents, list: sku.list_cents, sale };
