@@ -92,9 +92,12 @@ class Stage:
         )
         return str(answer["lottery_id"])
 
-    async def draw(self, lottery_id: str) -> dict[str, Any]:
-        """Draw, and return the public proof."""
+    async def draw(self, lottery_id: str) -> None:
+        """Raises Refused; who was drawn is then told by `proof`."""
         await self.viewer.command("lottery.draw", lottery_id=lottery_id)
+
+    async def proof(self, lottery_id: str) -> dict[str, Any]:
+        """The draw's public proof."""
         return await self.api.draw(lottery_id)
 
     async def end_position(self) -> Position:

@@ -26,6 +26,7 @@ from rich.console import Console
 
 from loadtest.api import LiveroomApi
 from loadtest.checks import Failure, chat_failures, examples, summary, winner_failures
+from loadtest.client import Refused
 from loadtest.crowd import CrowdResult
 from loadtest.parts import LocalPart, RemotePart, make_parts
 from loadtest.plan import Plan
@@ -143,13 +144,21 @@ async def _settle(
     stage: Stage, parts: Sequence[LocalPart | RemotePart], outcome: Outcome, lottery_id: str
 ) -> None:
     await stage.return_if_lost()
-    draw = await stage.draw(lottery_id) if lottery_id else None
+    draw = await _draw(stage, outcome, lottery_id) if lottery_id else None
     end = await stage.end_position()
     outcome.published = sum([await part.accepted() for part in parts])
     outcome.results = await asyncio.gather(*(part.settle(outcome.published, end) for part in parts))
     _judge(outcome, draw)
     if outcome.plan.buyers:
         await _judge_sale(stage, outcome)
+
+
+async def _draw(stage: Stage, outcome: Outcome, lottery_id: str) -> dict[str, Any]:
+    try:
+        await stage.draw(lottery_id)
+    except Refused as refusal:
+        outcome.failures.append(Failure("draw_refused", lottery_id, str(refusal)))
+    return await stage.proof(lottery_id)
 
 
 def _judge(outcome: Outcome, draw: dict[str, Any] | None) -> None:
