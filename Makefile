@@ -57,8 +57,8 @@ docs: setup  ## Write the pages that are made from the code
 	$(BIN)/python -m server.settings_page > docs/configuration.md
 	$(BIN)/python -m server.protocol_page > docs/protocol.md
 
-bench: setup  ## Measure on this machine, server and load on loopback
-	$(BIN)/python -m loadtest.swarm --help
+bench: setup  ## Measure fan-out and sale on this machine, server and load on loopback
+	$(BIN)/python -m loadtest.bench
 
 clean:  ## Remove the virtual environment and caches (not data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist

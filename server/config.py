@@ -70,16 +70,16 @@ class Settings(BaseModel):
 
     max_viewers_per_worker: int = Field(18_000, ge=1, le=1_000_000)
     connections_per_user_max: int = Field(20, ge=1, le=100_000)
-    chat_per_viewer_per_s: float = Field(20, ge=0, le=100_000, description="0: no limit")
-    comments_per_user_per_s: float = Field(1.0, ge=0, le=100_000, description="0: no limit")
-    comments_burst: float = Field(5, ge=1, le=100_000)
+    chat_per_viewer_per_s: int = Field(
+        20, ge=0, le=100_000, description="of a new room; 0: no limit"
+    )
+    comments_per_user_per_s: int = Field(
+        2, ge=0, le=100_000, description="of a new room; 0: no limit"
+    )
     commands_per_connection_per_s: float = Field(30, ge=0, le=1_000_000, description="0: no limit")
-    commands_per_user_per_s: float = Field(60, ge=0, le=1_000_000, description="0: no limit")
     commands_burst: float = Field(60, ge=1, le=1_000_000)
-    frame_bytes_max: int = Field(8192, ge=1024, le=1_048_576, description="from a client")
     body_bytes_max: int = Field(65_536, ge=1024, le=16_777_216, description="of a request")
     handshake_timeout_s: float = Field(10.0, gt=0, le=120)
-    hello_timeout_s: float = Field(5.0, gt=0, le=120)
 
     @field_validator("roles", "allowed_origins", mode="before")
     @classmethod

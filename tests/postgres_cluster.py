@@ -17,7 +17,7 @@ from server.lifeline import die_with_parent
 START_TIMEOUT_S = 30.0
 MISSING = (
     "PostgreSQL's server programs (initdb, postgres) were not found. The tests run on SQLite and "
-    "on PostgreSQL: run `make test`, which installs them as root, or: sudo apt-get install postgresql"
+    "on PostgreSQL: run `make test`, which installs them as root; or apt-get install postgresql."
 )
 
 
