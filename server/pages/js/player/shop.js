@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals-core";
 
 import * as api from "../api.js";
-import { errorText, t } from "../i18n.js";
+import { errorText, lang, t } from "../i18n.js";
 import { purchaseKey } from "../liveroom.js";
 import { toast } from "../ui/toast.js";
 import { cards, client, now, person, view } from "./live.js";
@@ -165,5 +165,8 @@ export function cardsSeen(ids) {
 export function cardClicked(productId) {
   if (client.status === "online") client.send("card.click", { product_id: productId }).catch(() => {});
 }
+
+/** A product's title in the reader's language, where the host gave one. */
+export const titleOf = (card) => (lang.value === "en" && card.title_en) || card.title;
 
 export const numberOf = (card) => cards.value.indexOf(card) + 1;

@@ -11,7 +11,7 @@ import { Icon } from "../ui/icons.js";
 import { Price } from "../ui/money.js";
 import { Sheet } from "../ui/sheet.js";
 import { cards, client, ended, now, wide } from "./live.js";
-import { buy, cardClicked, cardsSeen, numberOf, offer, opened, payBy } from "./shop.js";
+import { buy, cardClicked, cardsSeen, numberOf, offer, opened, payBy, titleOf } from "./shop.js";
 
 const POPUP_MS = 8_000;
 const DOCKING_MS = 240;
@@ -104,7 +104,7 @@ export function CardPopup() {
   };
   return html`<article class=${`popup ${shown.leaving ? "leaving" : ""}`} key=${card.product_id} data-testid="card-popup" data-product=${card.product_id}>
     <button class="icon-btn small popup-close" type="button" aria-label=${t("close")} onClick=${dock}><${Icon} name="close" size=${16} /></button>
-    <button class="popup-look" type="button" onClick=${look}><${Picture} card=${card} /><span class="popup-title">${card.title}</span></button>
+    <button class="popup-look" type="button" onClick=${look}><${Picture} card=${card} /><span class="popup-title">${titleOf(card)}</span></button>
     <${Facts} card=${card} />
     ${offer(card) ? html`<${SaleButton} card=${card} />` : html`<button class="btn small" type="button" onClick=${look}>${t("card.view")}</button>`}
   </article>`;
@@ -113,7 +113,7 @@ export function CardPopup() {
 function CardRow({ card }) {
   return html`<li class=${`card-row ${card.mode}`} data-testid="bag-card" data-product=${card.product_id}>
     <${Picture} card=${card} />
-    <div class="card-facts"><h3><span class="card-no num">${numberOf(card)}</span> ${card.title}</h3><${Facts} card=${card} /></div>
+    <div class="card-facts"><h3><span class="card-no num">${numberOf(card)}</span> ${titleOf(card)}</h3><${Facts} card=${card} /></div>
     <${SaleButton} card=${card} />
   </li>`;
 }
