@@ -33,7 +33,9 @@ from room.shapes import User
 from room.state import RoomState, apply, encode
 from room.wire import sequence
 
-CHANGE_ATTEMPTS_MAX: Final = 20  # each lost race means that somebody else's change went through
+# Each lost race means that somebody else's change went through, so a storm of changes ends; a copy
+# that must catch up first loses to one that need not, many times in a row.
+CHANGE_ATTEMPTS_MAX: Final = 100
 CATCH_UP_EVENTS: Final = 1_000
 CATCH_UP_ROUNDS_MAX: Final = 20
 

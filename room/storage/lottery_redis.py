@@ -60,11 +60,12 @@ class RedisLotteries:
         self, room_id: str, lottery_id: str, entrants: Sequence[tuple[str, str]]
     ) -> list[Receipt | None]:
         """Atomic: `lottery_append.lua`, repeated while other workers are faster."""
-        names = dict(entrants)
+        names = dict(reversed(entrants))  # who asks twice at once is known by the first name
+        order = list(dict.fromkeys(user_id for user_id, _ in entrants))
         for _ in range(JOIN_ATTEMPTS_MAX):
-            state, count, running, known = await self._chain(room_id, lottery_id, list(names))
+            state, count, running, known = await self._chain(room_id, lottery_id, order)
             places = ENTRIES_MAX - count if state == "open" else 0
-            new = [user_id for user_id in names if user_id not in known][:places]
+            new = [user_id for user_id in order if user_id not in known][:places]
             if new:
                 issued = _extend(lottery_id, count, running, new)
                 outcome = await self._append(room_id, lottery_id, running, names, issued)
