@@ -74,14 +74,14 @@ class Audience:
 
     def _hear(self, viewer: Viewer, message: Message) -> None:
         """The host's ears are everyone's: people react to what the host's connection hears."""
-        if "st" in message.body:
-            self.scene.take_state(message.body["st"])
         for event in message.events:
             self.director.notice(event)
             spark = self.scene.take_event(event)
             if spark is not None:
                 for persona in self.people:
                     persona.react(spark)
+        if "st" in message.body:  # after the events: it already holds what they changed
+            self.scene.take_state(message.body["st"])
 
     async def run(self) -> None:
         """Until cancelled."""
