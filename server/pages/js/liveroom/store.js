@@ -23,12 +23,9 @@ const lottery = (state, d, change) => ({ lotteries: patch(state.lotteries, d.lot
 
 /** Critical event name → (state, d) → changed top-level keys. An event that is not here changes nothing shown. */
 const FOLDS = {
+  // A card on the shelf keeps its place, a new one comes first, as on the server.
   "card.shown": (state, { card }) => ({
-    cards: upsert(
-      card.mode === "explaining" ? state.cards.map((one) => (one.mode === "explaining" ? { ...one, mode: "listed", explain_since_ms: null } : one)) : state.cards,
-      "product_id",
-      card,
-    ),
+    cards: state.cards.some((one) => one.product_id === card.product_id) ? upsert(state.cards, "product_id", card) : [card, ...state.cards],
   }),
   "card.hidden": (state, d) => ({ cards: state.cards.filter((card) => card.product_id !== d.product_id) }),
   "cards.ordered": (state, { product_ids: ids }) => {
