@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What the tests need beside Python packages: Chromium, Chinese fonts, PostgreSQL's server programs.
+# What the tests need beside Python packages: Chromium, Chinese and emoji fonts, PostgreSQL's server programs.
 # Installs what is missing from Debian's packages when run as root; else says how. Instant when all is there.
 set -euo pipefail
 
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
 compgen -G '/usr/share/fonts/opentype/noto/NotoSansCJK*' >/dev/null || missing+=(fonts-noto-cjk)
+compgen -G '/usr/share/fonts/truetype/noto/NotoColorEmoji*' >/dev/null || missing+=(fonts-noto-color-emoji)
 command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
