@@ -39,7 +39,10 @@ function Paying({ order }) {
   const begin = () => {
     setError(null);
     setPaymentId(null);
-    beginPayment(order.order_id).then((answer) => setPaymentId(answer.payment_id), setError);
+    beginPayment(order.order_id).then((answer) => {
+      setPaymentId(answer.payment_id);
+      refreshOrders().catch(() => {});
+    }, setError);
   };
   useEffect(begin, [order.order_id]);
   if (error) {

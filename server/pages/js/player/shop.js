@@ -11,7 +11,7 @@ import { needPerson } from "./login.js";
 
 const ORDER_TRIES_MAX = 30; // an order is written some milliseconds after its reservation
 const ORDER_PAUSE_MS = 200;
-const WRITTEN_MS = 1_000; // how long the news of that is waited for before asking
+const WRITTEN_MS = 150; // how long the news of that is waited for before asking
 
 export const orders = signal([]);
 export const asking = signal({}); // sku → true while the server decides
@@ -90,8 +90,8 @@ client.on("stock.returned", ({ sku_id: skuId }) => wished.delete(skuId) && toast
 
 function asHeld(answer, { sale, sku }) {
   const line = { sku_id: sku.sku_id, product_id: sku.product_id, title: sku.title, qty: 1, unit_cents: sku.sale_cents };
-  const { order_id, reservation_id, amount_cents, currency, expires_ms } = answer;
-  return { order_id, reservation_id, amount_cents, currency, expires_ms, pay_by_ms: null, sale_id: sale.sale_id, lines: [line], status: "held", created_ms: now(), payment_id: null };
+  const { order_id, reservation_id, amount_cents, currency, expires_ms, pay_by_ms = null } = answer;
+  return { order_id, reservation_id, amount_cents, currency, expires_ms, pay_by_ms, sale_id: sale.sale_id, lines: [line], status: "held", created_ms: now(), payment_id: null };
 }
 
 /** Asks for one unit. The key is kept until the outcome is known, so that pressing again never buys twice. */
@@ -106,7 +106,8 @@ export async function buy(card) {
   try {
     const answer = await client.send("sale.buy", { sale_id: sale.sale_id, lines: [{ sku_id: sku.sku_id, qty: 1 }], key });
     keys.delete(sku.sku_id);
-    opened.value = keep(asHeld(answer, wanted));
+    const known = orders.value.find((one) => one.order_id === answer.order_id);
+    opened.value = known ?? keep(asHeld(answer, wanted));
   } catch (error) {
     refused(error, sku.sku_id);
   } finally {
