@@ -34,7 +34,7 @@ async def room_numbers(services: Services, room: LiveRoom) -> dict[str, Any]:
         "orders": sold["orders"],
         "paid_orders": sold["paid_orders"],
         "gmv_cents": sold["gmv_cents"],
-        "lottery_entries": sum(counts.values()),
+        "lottery_entries": sum(counts.values()) + _closed_entries(room),
         "series": _merged(await services.series.read(room.room_id), sold["series"]),
         "top_products": sold["top_products"],
         "funnel": [
@@ -44,6 +44,11 @@ async def room_numbers(services: Services, room: LiveRoom) -> dict[str, Any]:
             {"step": "paid", "count": sold["paid_orders"]},
         ],
     }
+
+
+def _closed_entries(room: LiveRoom) -> int:
+    lotteries = room.replica.state.lotteries.values()
+    return sum(lottery.entries_count for lottery in lotteries if lottery.state != "open")
 
 
 def _by_kind(totals: dict[str, int], what: str) -> dict[str, int]:
