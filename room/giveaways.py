@@ -17,7 +17,7 @@ from room.errors import Lost, Refused, Unavailable
 from room.limits import ENTRIES_MAX
 from room.lottery import LotteryRecord, LotterySpec
 from room.micro_batch import MicroBatch
-from room.ports import LotteryArchive, LotteryStore, RoomStore
+from room.ports import LotteryArchive, LotteryStore, RoomStore, Stored
 from room.replica import Replica
 from room.room import Rooms
 from room.shapes import Lottery, Receipt, User, Winner
@@ -26,7 +26,9 @@ SEED_BYTES: Final = 32
 JOIN_BATCH_MAX: Final = 256
 JOIN_WAITING_MAX: Final = 10_000  # per lottery and worker; about a second of work
 
-# In the timetable a real time is a closing or opening time; this one means "draw it now".
+# In the timetable a real time is a closing or opening time; these mean "see what Redis still has of
+# it" and "draw it now".
+SETTLE_ASKED: Final = 0
 DRAW_ASKED: Final = 1
 # A lottery in the timetable but not in the store: created this moment, or never after a crash.
 CREATING_MS_MAX: Final = 60_000
@@ -56,6 +58,7 @@ class Giveaways:
         self._joins: MicroBatch[tuple[str, str], tuple[str, str], Receipt | None] = MicroBatch(
             self._join_batch, batch_max=JOIN_BATCH_MAX, waiting_max=JOIN_WAITING_MAX
         )
+        rooms.before_rebase = self._ask_to_settle
 
     async def open(self, replica: Replica, spec: LotterySpec, now_ms: int) -> Lottery:
         """Commit to seed and rules, then tell the room. Refuses room_ended, conflict."""
@@ -185,9 +188,11 @@ class Giveaways:
         record = await self._lotteries.load(replica.room_id, lottery_id)
         if record is None:
             if at_ms < now_ms - CREATING_MS_MAX:
-                await self._lotteries.unschedule(replica.room_id, lottery_id)
-                await self.settle(replica, now_ms)
+                await self._settle_lost(replica, lottery_id, now_ms)
             return 0
+        if at_ms == SETTLE_ASKED:
+            await self._schedule_again(record)
+            return 1
         close_ms = record.face.close_ms
         if record.state == "open" and at_ms != DRAW_ASKED and (close_ms or now_ms + 1) > now_ms:
             await self._tell_opened(replica, record, now_ms)
@@ -201,29 +206,26 @@ class Giveaways:
         await self._tell_drawn(replica, drawn, now_ms)
         return 1
 
-    async def settle(self, replica: Replica, now_ms: int) -> None:
-        """After a room was rebuilt: put unfinished lotteries back on the timetable.
+    async def _ask_to_settle(self, base: Stored) -> None:
+        """A room is about to be rebuilt: Redis may have lost the timetable, or the entries."""
+        for lottery in base.state.lotteries.values():
+            if lottery.state in ("open", "frozen"):
+                await self._lotteries.schedule(base.state.room_id, lottery.lottery_id, SETTLE_ASKED)
 
-        Where Redis lost the entries, a result or frozen entries in the archive still count;
-        without them nobody can be drawn fairly and the lottery is called off.
-        """
-        unfinished = [
-            lottery
-            for lottery in replica.state.lotteries.values()
-            if lottery.state in ("open", "frozen")
-        ]
-        for lottery in unfinished:
-            record = await self._lotteries.load(replica.room_id, lottery.lottery_id)
-            if record is None:
-                await self._settle_lost(replica, lottery.lottery_id, now_ms)
-            elif record.state != "open":
-                await self._lotteries.schedule(replica.room_id, lottery.lottery_id, DRAW_ASKED)
-            elif record.face.close_ms is not None:
-                await self._lotteries.schedule(
-                    replica.room_id, lottery.lottery_id, record.face.close_ms
-                )
+    async def _schedule_again(self, record: LotteryRecord) -> None:
+        """The entries are there: the lottery goes on as if nothing had happened."""
+        room_id, lottery_id = record.room_id, record.lottery_id
+        if record.state != "open":
+            await self._lotteries.schedule(room_id, lottery_id, DRAW_ASKED)
+        elif record.face.close_ms is not None:
+            await self._lotteries.schedule(room_id, lottery_id, record.face.close_ms)
+        else:
+            await self._lotteries.unschedule(room_id, lottery_id)
 
     async def _settle_lost(self, replica: Replica, lottery_id: str, now_ms: int) -> None:
+        """Redis lost the entries. A result or frozen entries in the archive still count; without
+        them nobody can be drawn fairly and the lottery is called off.
+        """
         archived = await self._archive.load_lottery(lottery_id)
         if archived is not None and archived.state == "frozen":
             archived = replace(

@@ -8,9 +8,7 @@
 --      5 ms a pulse counts as online  6 ms of silence until set aside  7 workers set aside, at most
 -- Returns false when the room is missing, else {epoch, seq, online, peak, name, total, name, total…}
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'peak')
-if not place[1] then
-  return false
-end
+if not place[1] then return false end
 local now = tonumber(ARGV[4])
 if now == 0 then
   local time = redis.call('TIME')
@@ -53,9 +51,7 @@ for i = 1, #aside, 2 do
   end
 end
 local base = redis.call('HGETALL', KEYS[4])
-for i = 1, #base, 2 do
-  add({ [base[i]] = base[i + 1] })
-end
+for i = 1, #base, 2 do add({ [base[i]] = base[i + 1] }) end
 if #aside / 2 > tonumber(ARGV[7]) then
   for name, count in pairs(oldest_counters) do
     redis.call('HINCRBY', KEYS[4], name, string.format('%.0f', count))

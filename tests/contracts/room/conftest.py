@@ -12,11 +12,13 @@ import pytest
 from redis.asyncio import Redis
 
 from room.giveaways import Giveaways
+from room.replica import Replica
 from room.room import Rooms
 from room.storage.lottery_redis import RedisLotteries
 from room.storage.redis import RedisRooms
 from room.storage.sql import SqlArchive
 from server.database import make_engine
+from tests.room.people import HOST, NOW_MS
 
 
 @pytest.fixture
@@ -74,3 +76,11 @@ def giveaways(
         new_id=new_id,
         random_bytes=lambda count: hashlib.sha256(b"seed").digest()[:count],
     )
+
+
+@pytest.fixture
+async def replica(rooms: Rooms) -> Replica:
+    await rooms.create(room_id="r1", title="直播", stream_url="", host=HOST, now_ms=NOW_MS)
+    found = await rooms.open("r1", NOW_MS)
+    assert found is not None
+    return found

@@ -126,7 +126,7 @@ async def test_a_result_is_kept_even_when_freezing_was_not(archive: SqlArchive) 
 
 
 async def test_a_database_that_is_away_is_unavailable() -> None:
-    engine = create_async_engine("sqlite+aiosqlite:////nonexistent/x.sqlite3")
+    engine = create_async_engine("postgresql+asyncpg://nobody@127.0.0.1:1/nothing")
     with pytest.raises(Unavailable):
         await SqlArchive(engine).load_room("r1")
     await engine.dispose()
