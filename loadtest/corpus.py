@@ -60,10 +60,10 @@ LINES: dict[Mood, tuple[str, ...]] = {
     ),
     Mood.CARD: (
         "{product}终于来了!", "{product}好看!", "这个多少钱?", "终于等到{product}",
-        "{product}有几个颜色?", "ooh, the {product}", "I have been waiting for this one",
-        "{product} looks great", "加购了加购了", "{product}求讲解",
-        "how does the {product} compare to last year's?", "这款颜值好高", "想要😍",
-        "added to my list", "what size is the {product}?", "这个送礼合适",
+        "{product}有几个颜色?", "ooh, {product}", "I have been waiting for this one",
+        "{product}! finally", "加购了加购了", "{product}求讲解",
+        "{product}: same as last year's?", "这款颜值好高", "想要😍",
+        "added to my list", "which sizes do you have?", "这个送礼合适",
     ),
     Mood.COUNTDOWN: (
         "手速准备!", "倒计时了!!", "别走神", "ready…", "fingers ready ⚡", "网速给力点", "紧张",

@@ -168,11 +168,12 @@ class Director:
         await self._command("card.show", product_id=product.product_id, mode="explaining", **more)
 
     async def _run_sale(self) -> bool:
-        candidates = [self._next() for _ in PRODUCTS]
-        free = [each for each in candidates if each.product_id not in self._on_sale()]
-        if self._sale_blocks() or not free:
+        taken = self._on_sale()
+        if self._sale_blocks() or len(taken) >= len(PRODUCTS):
             return False
-        product = free[0]
+        product = self._next()
+        if product.product_id in taken:
+            return False  # the next one's turn, a moment later
         sale_id = f"show-{secrets.token_hex(5)}"
         sku_id = f"{sale_id}-{product.product_id}"
         self.remember("sale", sale_id)

@@ -24,6 +24,7 @@ from loadtest.scene import Scene, Spark
 COMMENT_GAP_S = 5.0  # one person's pause between two comments
 REACTIONS_MAX = 8  # planned acts of one person; more would make a crowd of machines
 BUYS_PER_SALE_MAX = 1
+HESITATION_S = (1.5, 20.0, 8.0)  # before buying: slow enough for a visitor to be faster
 NETWORK_ERRORS = (OSError, TimeoutError, Lost, FrameError, aiohttp.ClientError)
 REFUSALS = (Refused, ApiError)
 
@@ -125,7 +126,7 @@ class Persona:
         mood = spark.mood
         window_s = WINDOW_S.get(mood, WINDOW_DEFAULT_S)
         if mood is Mood.LIVE:
-            self._plan(self.rng.triangular(0.3, 14, 3), lambda: self._buy(spark.detail))
+            self._plan(self.rng.triangular(*HESITATION_S), lambda: self._buy(spark.detail))
         elif mood is Mood.RETURNED and self.rng.random() < 0.08:
             sale = self.scene.sales.get(spark.detail["sale_id"])
             if sale is not None:

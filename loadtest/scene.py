@@ -89,12 +89,6 @@ class Scene:
         return Spark(Mood.ANNOUNCED, d) if d.get("text") else None
 
     @property
-    def running_sale(self) -> dict[str, Any] | None:
-        """A sale that counts down or sells, if there is one."""
-        running = [sale for sale in self.sales.values() if sale["phase"] in RUNNING]
-        return running[-1] if running else None
-
-    @property
     def open_lottery(self) -> dict[str, Any] | None:
         found = [each for each in self.lotteries.values() if each["state"] == "open"]
         return found[-1] if found else None

@@ -31,15 +31,11 @@ def test_a_sale_strikes_a_spark_when_its_phase_changes_only() -> None:
     ]  # fmt: skip
 
 
-def test_a_running_sale_and_an_open_lottery_are_known_until_they_end() -> None:
+def test_an_open_lottery_is_known_until_it_is_drawn() -> None:
     scene = Scene()
-    scene.take_event(event("sale.phase", sale=sale("live")))
     scene.take_event(event("lottery.opened", lottery={"lottery_id": "l", "state": "open"}))
-    assert scene.running_sale is not None
     assert scene.open_lottery is not None
-    scene.take_event(event("sale.phase", sale=sale("ended")))
     scene.take_event(event("lottery.drawn", lottery_id="l", winners=[{"name": "x"}]))
-    assert scene.running_sale is None
     assert scene.open_lottery is None
 
 
