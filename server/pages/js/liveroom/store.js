@@ -1,21 +1,25 @@
 // The room's state vector on this side: snapshot, deltas, and what critical events change in it.
 // Values are replaced, never mutated, so that a listener may compare by identity. No sockets, no page.
 
-const upsert = (list, key, item) =>
-  list.some((one) => one[key] === item[key])
-    ? list.map((one) => (one[key] === item[key] ? item : one))
-    : [...list, item];
+const PINNED_MAX = 3;
 
+const swap = (list, key, item) => list.map((one) => (one[key] === item[key] ? item : one));
 const patch = (map = {}, id, change) => (map[id] ? { ...map, [id]: { ...map[id], ...change } } : map);
+
+/** A card on the shelf keeps its place; a new one comes first. */
+const shelve = (cards, card) => (cards.some((one) => one.product_id === card.product_id) ? swap(cards, "product_id", card) : [card, ...cards]);
+
+/** A card tied to the sale says sold out when its SKU (or, tied to none, every SKU) is. */
+function cardsFollow(cards, sale) {
+  const gone = (card) => sale.skus.filter((sku) => !card.sku_id || sku.sku_id === card.sku_id).every((sku) => sku.sold_out);
+  return cards.map((card) => (card.sale_id === sale.sale_id ? { ...card, sold_out: gone(card) } : card));
+}
+
+const withSale = (state, sale) => ({ sales: { ...state.sales, [sale.sale_id]: sale }, cards: cardsFollow(state.cards, sale) });
 
 function markSku(state, { sale_id: saleId, sku_id: skuId }, soldOut) {
   const sale = state.sales[saleId];
-  return {
-    sales: sale
-      ? { ...state.sales, [saleId]: { ...sale, skus: sale.skus.map((sku) => (sku.sku_id === skuId ? { ...sku, sold_out: soldOut } : sku)) } }
-      : state.sales,
-    cards: state.cards.map((card) => (card.sku_id === skuId ? { ...card, sold_out: soldOut } : card)),
-  };
+  return sale ? withSale(state, { ...sale, skus: sale.skus.map((sku) => (sku.sku_id === skuId ? { ...sku, sold_out: soldOut } : sku)) }) : {};
 }
 
 const room = (state, change) => ({ room: { ...state.room, ...change } });
@@ -24,27 +28,25 @@ const lottery = (state, d, change) => ({ lotteries: patch(state.lotteries, d.lot
 /** Critical event name → (state, d) → changed top-level keys. An event that is not here changes nothing shown. */
 const FOLDS = {
   // A card on the shelf keeps its place, a new one comes first, as on the server.
-  "card.shown": (state, { card }) => ({
-    cards: state.cards.some((one) => one.product_id === card.product_id) ? upsert(state.cards, "product_id", card) : [card, ...state.cards],
-  }),
+  "card.shown": (state, { card }) => ({ cards: shelve(state.cards, card) }),
   "card.hidden": (state, d) => ({ cards: state.cards.filter((card) => card.product_id !== d.product_id) }),
   "cards.ordered": (state, { product_ids: ids }) => {
     const place = (card) => (ids.includes(card.product_id) ? ids.indexOf(card.product_id) : ids.length);
     return { cards: [...state.cards].sort((a, b) => place(a) - place(b)) };
   },
   "product.changed": (state, { product }) => {
-    const { title, image, price_cents, list_cents } = product;
-    const shown = Object.fromEntries(Object.entries({ title, image, price_cents, list_cents }).filter(([, value]) => value != null));
+    const { title, title_en, image, price_cents, list_cents, currency } = product;
+    const shown = { title, title_en, image, price_cents, list_cents, currency };
     return { cards: state.cards.map((card) => (card.product_id === product.product_id ? { ...card, ...shown } : card)) };
   },
-  "sale.phase": (state, { sale }) => ({ sales: { ...state.sales, [sale.sale_id]: sale } }),
+  "sale.phase": (state, { sale }) => withSale(state, sale),
   "sale.sold_out": (state, d) => ({ ...markSku(state, d, true), stock: mergeStock(state.stock, { [d.sku_id]: { left: 0, v: d.v } }) }),
   "stock.returned": (state, d) => ({ ...markSku(state, d, false), stock: mergeStock(state.stock, { [d.sku_id]: { left: d.left, v: d.v } }) }),
   "lottery.opened": (state, d) => ({ lotteries: { ...state.lotteries, [d.lottery.lottery_id]: d.lottery } }),
   "lottery.frozen": (state, d) => lottery(state, d, { state: "frozen", entries_count: d.entries_count }),
   "lottery.drawn": (state, d) => lottery(state, d, { state: "drawn", entries_count: d.entries_count, winners: d.winners }),
   "lottery.voided": (state, d) => lottery(state, d, { state: "void" }),
-  "comment.pinned": (state, { comment }) => room(state, { pinned: upsert(state.room.pinned ?? [], "id", comment).slice(-3) }),
+  "comment.pinned": (state, { comment }) => room(state, { pinned: [comment, ...(state.room.pinned ?? []).filter((one) => one.id !== comment.id)].slice(0, PINNED_MAX) }),
   "comment.unpinned": (state, d) => room(state, { pinned: (state.room.pinned ?? []).filter((one) => one.id !== d.comment_id) }),
   "comment.deleted": (state, d) => room(state, { pinned: (state.room.pinned ?? []).filter((one) => one.id !== d.comment_id) }),
   announcement: (state, d, ts) => room(state, { announcement: d.text ? { text: d.text, ts } : null }),

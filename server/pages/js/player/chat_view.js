@@ -32,7 +32,7 @@ function Row({ comment }) {
 }
 
 function Pinned() {
-  const pinned = (room.value?.pinned ?? []).slice(-1);
+  const pinned = (room.value?.pinned ?? []).slice(0, 1);
   return pinned.map((one) => html`<p class="pinned" key=${one.id} data-testid="pinned-comment"><${Icon} name="pin" size=${14} />
     <span class="sr-only">${t("comment.pinned")}</span><span class="grow"><${Name} user=${one.user} /> ${one.text}</span></p>`);
 }
