@@ -7,13 +7,13 @@ this thread, which asynchronous tests in the same run cannot share.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.house import House, Room
-from tests.browser.people import People
+from tests.browser.people import People, Wardrobe
 from tests.running_server import RunningServer
 
 EXPECT_MS = 10_000  # on two busy cores; a passing wait ends as soon as it holds
@@ -61,9 +61,15 @@ def room(house: House) -> Room:
     return house.room()
 
 
+@pytest.fixture(scope="session")
+def wardrobe(browser: Browser) -> Wardrobe:
+    """The contexts people come in; they end with the browser."""
+    return Wardrobe(browser)
+
+
 @pytest.fixture
-def people(new_context: Callable[..., BrowserContext], house: House) -> Iterator[People]:
+def people(wardrobe: Wardrobe, house: House) -> Iterator[People]:
     """Everybody with a page in this test; fails the test when a page misbehaved."""
-    crowd = People(new_context, house)
+    crowd = People(wardrobe, house)
     yield crowd
-    crowd.check()
+    crowd.go_home()

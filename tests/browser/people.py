@@ -1,16 +1,16 @@
-"""People with a browser: each has a context of their own, and nobody's page may misbehave.
+"""People with a browser, and the manners of every page they open.
 
-What every page is watched for: script errors, refusals by the content security policy, dialogs, and
+People of one test are kept apart by their tabs (a session belongs to a tab); those of the same size
+and language share a browser context, and so its cache. What every page is watched for: script errors, refusals by the content security policy, dialogs, and
 script that came in as text (`window.__xss`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.browser.house import House, Pass, Room
 
@@ -25,11 +25,33 @@ _WATCH_POLICY = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 
 
+class Wardrobe:
+    """The browser contexts of a run: shared ones by size and language, and single ones."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._shared: dict[tuple[int, int, str], BrowserContext] = {}
+
+    def shared(self, size: Size, lang: str) -> BrowserContext:
+        """For tabs that neither store anything nor have a line of their own to break."""
+        key = (size["width"], size["height"], lang)
+        if key not in self._shared:
+            self._shared[key] = self.single(size, lang)
+        return self._shared[key]
+
+    def single(self, size: Size, lang: str, **options: Any) -> BrowserContext:
+        """A new one, as Playwright makes it with `options`."""
+        context = self._browser.new_context(viewport=size, locale=LOCALES[lang], **options)
+        context.add_init_script(_WATCH_POLICY)
+        return context
+
+
 class People:
     """Opens pages for one test and answers for their manners."""
 
-    def __init__(self, new_context: Callable[..., BrowserContext], house: House) -> None:
-        self._new_context, self._house = new_context, house
+    def __init__(self, wardrobe: Wardrobe, house: House) -> None:
+        self._wardrobe, self._house = wardrobe, house
+        self._singles: list[BrowserContext] = []
         self._pages: list[Page] = []
         self._allowed: list[re.Pattern[str]] = []
         self.faults: list[str] = []
@@ -45,11 +67,15 @@ class People:
         who: Pass | None = None,
         size: Size = PHONE,
         lang: str = "zh",
+        alone: bool = False,
         **options: Any,
     ) -> Page:
-        """A page in a fresh context, signed in as `who`."""
-        context = self._new_context(viewport=size, locale=LOCALES[lang], **options)
-        context.add_init_script(_WATCH_POLICY)
+        """A page signed in as `who`; `alone`, or with `options`, in a context of its own."""
+        if alone or options:
+            context = self._wardrobe.single(size, lang, **options)
+            self._singles.append(context)
+        else:
+            context = self._wardrobe.shared(size, lang)
         page = context.new_page()
         self._watch(page)
         page.goto(self._house.url + path + (f"#token={who.token}" if who else ""))
@@ -74,11 +100,14 @@ class People:
         expect(page.get_by_test_id("screen")).to_be_visible()
         return page
 
-    def check(self) -> None:
-        """Fail when any page did what no page may do."""
+    def go_home(self) -> None:
+        """Close every page; fail when any did what no page may do."""
         for page in self._pages:
-            if not page.is_closed() and page.evaluate("window.__xss") is not None:
+            if page.evaluate("window.__xss") is not None:
                 self.faults.append(f"{page.url}: text ran as script")
+            page.close()
+        for context in self._singles:
+            context.close()
         assert not self.faults, "\n".join(self.faults)
 
     def _watch(self, page: Page) -> None:
