@@ -35,6 +35,13 @@ class SaleDirectory:
             self.remember(sale)
         return sale
 
+    async def again(self, sale_id: str) -> Sale | None:
+        """As `find`, but as it is now: for what may have changed."""
+        sale = await self._ledger.sale(sale_id)
+        if sale is not None:
+            self.remember(sale)
+        return sale
+
     def remember(self, sale: Sale) -> None:
         if sale.sale_id not in self._by_id and len(self._by_id) >= REMEMBERED_SALES_MAX:
             oldest = self._by_id.pop(next(iter(self._by_id)))

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from flash_sale.sale import Sale
 
-SUFFIX_PATTERN = re.compile(r"[ro]((\d{1,15})-[A-Za-z0-9_-]{1,40})")
+ORDER_ID_PATTERN = re.compile(r"o((\d{1,15})-[A-Za-z0-9_-]{1,40})")
 
 
 class ReservationState(StrEnum):
@@ -203,6 +203,6 @@ def order_of(reservation: Reservation, sale: Sale) -> Order:
 
 
 def suffix_of(order_id: str) -> tuple[str, int] | None:
-    """The suffix of a reservation or order id and the sale's number in it; None if malformed."""
-    match = SUFFIX_PATTERN.fullmatch(order_id)
+    """The suffix of an order id and the sale's number in it; None if malformed."""
+    match = ORDER_ID_PATTERN.fullmatch(order_id)
     return (match[1], int(match[2])) if match else None

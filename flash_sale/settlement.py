@@ -58,6 +58,8 @@ class Settler:
         if settlement.outcome in ("paid", "already"):
             await self._become_order(sale, payment, settlement, now_ms)
             return Resolution.ORDER
+        if settlement.outcome == "missing":
+            sale = await self._directory.again(sale.sale_id) or sale
         if settlement.outcome in ("missing", "fenced", "held") and not sale.retired:
             raise unknown_outcome()
         await self._become_refund(payment, settlement.outcome, now_ms)

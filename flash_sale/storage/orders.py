@@ -38,6 +38,7 @@ MOVES = {
     "cancelled": OrderMove.CANCEL,
     "reclaimed": OrderMove.RECLAIM,
 }
+KINDS = {"held", "restock", "write_off", "stage", *MOVES}
 ERROR_CHARS_MAX = 500
 
 
@@ -83,8 +84,12 @@ class SqlOrders:
         """Move entries into the tables and the cursor past them, in one transaction.
 
         The cursor is compared with `expected`: of two consumers one wins, the other gets False and
-        changed nothing. So every entry counts exactly once, whoever crashed where.
+        changed nothing. So every entry counts exactly once, whoever crashed where. Any error but
+        `Refused` means an entry is bad; nothing changed.
         """
+        strange = [entry.seq for entry in entries if entry.kind not in KINDS]
+        if strange:
+            raise ValueError(f"no such kind of journal entry: {strange}")
         async with sql_answering(), self._engine.begin() as connection:
             if not await _advance(connection, sale, expected, entries[-1].seq):
                 return False

@@ -48,16 +48,20 @@ def pack_record(reservation: Reservation) -> bytes:
 
 
 def unpack_entry(entry_id: bytes, pairs: Mapping[bytes, bytes]) -> Entry:
-    fields = {name.decode(): value for name, value in pairs.items()}
-    kind, at_ms = fields.pop("k").decode(), int(fields.pop("t"))
-    packed = fields.get("d")
-    return Entry(
-        seq=int(entry_id.split(b"-")[0]),
-        kind=kind,
-        at_ms=at_ms,
-        fields=fields,
-        reservation=unpack_record(fields["r"].decode(), packed) if packed else None,
-    )
+    """The entry; of kind `unreadable` when a script cannot have written it like that."""
+    fields = {name.decode("ascii", "replace"): value for name, value in pairs.items()}
+    seq = int(entry_id.split(b"-")[0])
+    try:
+        packed = fields.get("d")
+        return Entry(
+            seq=seq,
+            kind=fields["k"].decode(),
+            at_ms=int(fields["t"]),
+            fields=fields,
+            reservation=unpack_record(fields["r"].decode(), packed) if packed else None,
+        )
+    except (KeyError, ValueError, TypeError):
+        return Entry(seq=seq, kind="unreadable", at_ms=0, fields=fields)
 
 
 def unpack(packed: bytes) -> Any:  # noqa: ANN401 - the scripts' answers, checked by their readers

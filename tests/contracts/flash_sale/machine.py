@@ -1,4 +1,4 @@
-"""A machine that does random acts by the Lua scripts (real Redis) and by `stock.py`, comparing both."""
+"""Random acts done by the Lua scripts (real Redis) and by `stock.py`, compared at every step."""
 
 from __future__ import annotations
 

@@ -13,6 +13,9 @@ from flash_sale.storage import keys
 from tests.contracts.flash_sale.shop import START_MS, Shop, sku
 from tests.waiting import until_async
 
+# The scripts decide here; SQL only has to know the sale.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 BASE = 1_010_000_000  # the first stock version of the first sale's first generation
 
 

@@ -82,6 +82,7 @@ async def test_a_sale_id_is_taken_once(shop: Shop) -> None:
     assert refusal.value.code == "conflict"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "changes",
     [
