@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import signal
 import socket
@@ -25,6 +26,7 @@ from server.worker_entry import DRAINING, READY, STATUS_FD
 
 BACKLOG = 4096  # connections the kernel completes while a worker is busy or being restarted
 SEND_BUFFER_BYTES = 65_536  # a stalled reader is handed this much, not the 2.9 MB of the default
+DESCRIPTORS_BESIDES_VIEWERS = 200  # of a worker: pools, pipes, listeners
 WATCH_S = 0.2  # between looks at the children when nothing wakes us
 BACKOFF_FIRST_S = 0.05
 BACKOFF_MAX_S = 5.0
@@ -184,6 +186,7 @@ class Supervisor:
 
     def _start(self) -> None:
         settings = self.settings
+        _allow_descriptors(settings.max_viewers_per_worker)
         listeners = open_listeners(settings.host, settings.port, settings.workers)
         self._workers = [Worker(index, one) for index, one in enumerate(listeners)]
         if settings.redis_url is None:
@@ -254,6 +257,14 @@ class Supervisor:
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1  # nothing else: it runs between any two steps of the main thread
+
+
+def _allow_descriptors(viewers_max: int) -> None:
+    """A viewer is a file descriptor: let the workers have as many as the system allows."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < viewers_max + DESCRIPTORS_BESIDES_VIEWERS:
+        log.warning("few_file_descriptors", allowed=hard, max_viewers_per_worker=viewers_max)
 
 
 def _prepare_stores(settings: Settings) -> None:
