@@ -240,9 +240,10 @@ class Bus:
         for room_id, batch in pending.items():
             comments = [item.raw for item in batch.chat if item.kind == "comment"]
             try:
-                await self._store.publish(room_id, batch.pack(self._worker_id))
+                # Remembered first: whoever sees a comment may answer, pin or delete it at once.
                 if comments:
                     await self._store.remember_comments(room_id, comments)
+                await self._store.publish(room_id, batch.pack(self._worker_id))
             except Unavailable:
                 log.warning("publish_failed", room_id=room_id, chat=len(batch.chat))
 

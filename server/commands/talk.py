@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from room import announcements, comments
@@ -13,6 +14,8 @@ from server.outbox import ChatItem
 from server.registry import EVERYONE, LOGGED_IN, STAFF, Params, RateClass, command
 from server.wire import event_json
 
+LATE_LOOK_S = 0.05  # comments reach the store in batches, some milliseconds after they are answered
+LATE_LOOKS_MAX = 4
 SPEAKERS_REMEMBERED_MAX = 20_000  # a room's first-time speakers are told apart up to this many
 
 
@@ -78,7 +81,14 @@ async def _wait_for_turn(context: Context, user: User) -> None:
 
 
 async def _remembered(context: Context, comment_id: str) -> dict[str, object]:
-    found = await context.services.room_store.find_comment(context.room.room_id, comment_id)
+    """A comment by its id; one sent a moment ago may still be on its way into the store."""
+    find = context.services.room_store.find_comment
+    found = await find(context.room.room_id, comment_id)
+    for _ in range(LATE_LOOKS_MAX):
+        if found is not None:
+            break
+        await asyncio.sleep(LATE_LOOK_S)
+        found = await find(context.room.room_id, comment_id)
     if found is None or comments.is_deleted(context.room.replica.state, comment_id):
         raise CommandRefused("not_found", "that comment is gone")
     return found
