@@ -26,7 +26,7 @@ async function once(method, path, body, { key, token }) {
   });
   const answer = await response.json().catch(() => null);
   if (response.ok) return answer;
-  throw LiveroomError.fromWire(answer?.error ?? { code: codeOf(response.status) }, response.status);
+  throw LiveroomError.fromWire(answer?.err ?? { code: codeOf(response.status) }, response.status);
 }
 
 function codeOf(status) {

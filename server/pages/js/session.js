@@ -55,7 +55,7 @@ export async function login(name, { role = "viewer", sub, room } = {}) {
     throw new LiveroomError("offline");
   });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw LiveroomError.fromWire(answer.error ?? { code: response.status === 404 ? "login_closed" : "unavailable" }, response.status);
+  if (!response.ok) throw LiveroomError.fromWire(answer.err ?? { code: response.status === 404 ? "login_closed" : "unavailable" }, response.status);
   return adopt({ token: answer.token, user: answer.user, expiresMs: answer.expires_ms ?? 0, renewable: true }).user;
 }
 
