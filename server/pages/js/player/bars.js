@@ -47,8 +47,8 @@ async function share() {
     if (navigator.share) await navigator.share({ title: room.value?.title, url: link });
     else await navigator.clipboard.writeText(link).then(() => toast(t("share.copied"), { kind: "good" }));
     if (client.status === "online") client.send("share.made", { channel: navigator.share ? "system" : "copy" }).catch(() => {});
-  } catch {
-    // Closing the system's share sheet is not a failure.
+  } catch (error) {
+    if (error.name !== "AbortError") toast(link, { ms: 8_000 }); // closing the system's sheet is no failure
   }
 }
 
@@ -70,6 +70,11 @@ export function BottomBar() {
 
 export function SoundButton() {
   return html`<button class="icon-btn on-picture sound-btn" type="button" aria-label=${t(muted.value ? "video.unmute" : "video.mute")} aria-pressed=${!muted.value} onClick=${() => (muted.value = !muted.value)} data-testid="sound"><${Icon} name=${muted.value ? "volumeOff" : "volume"} /></button>`;
+}
+
+/** Flying comments on and off, on the picture itself. */
+export function FlyingButton() {
+  return html`<button class="icon-btn on-picture" type="button" aria-label=${t("danmaku.toggle")} aria-pressed=${flying.value} onClick=${toggleFlying} data-testid="danmaku-switch"><${Icon} name=${flying.value ? "chat" : "chatOff"} /></button>`;
 }
 
 function Item({ icon, text, onClick, testid, pressed }) {

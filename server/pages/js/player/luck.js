@@ -76,6 +76,7 @@ export async function verify(lottery) {
 client.on("lottery.opened", ({ lottery }) => remember(lottery.lottery_id, { seedHash: lottery.seed_hash, rulesHash: lottery.rules_hash }));
 client.on("lottery.drawn", ({ lottery_id: id }) => {
   drawnAt.value = { ...drawnAt.value, [id]: now() };
+  setTimeout(() => (drawnAt.value = { ...drawnAt.value }), KEPT_MS + 100); // looks again when its time is over
   if (receiptOf(id)) sheetFor.value = id;
 });
 client.on("won", ({ lottery_id: id, prize, rank }) => {
