@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from flash_sale.errors import Refused
-from flash_sale.payments import match_callback
+from flash_sale.payments import Payment, match_callback
 from flash_sale.ports import PaymentLedger, PaymentProvider
 from flash_sale.settlement import Settler
 
@@ -51,25 +51,34 @@ class Reconciler:
         self._asked_upto_ms = pending[-1].created_ms + 1 if full else 0
         done = 0
         for payment in pending:
-            provider = self._providers.get(payment.provider)
+            done += await self._ask_about(payment, now_ms)
+        return done
+
+    async def _ask_about(self, payment: Payment, now_ms: int) -> int:
+        provider = self._providers.get(payment.provider)
+        try:
             news = await provider.query(payment) if provider is not None else None
             if news is None:
-                continue
-            try:
-                match_callback(payment, payment.provider, news)
-                await self._settler.learn(payment, news, now_ms)
-                done += 1
-            except Refused as refusal:
-                log.warning("payment %s: %s", payment.payment_id, refusal.code)
-        return done
+                return 0
+            match_callback(payment, payment.provider, news)
+            await self._settler.learn(payment, news, now_ms)
+        except Exception as trouble:  # one bank's silence must not stop the others
+            log.warning("payment %s waits: %r", payment.payment_id, trouble)
+            return 0
+        return 1
 
     async def _refund(self) -> int:
         done = 0
         for refund in await self._payments.unsent_refunds(BATCH_PAYMENTS_MAX):
             payment = await self._payments.payment(refund.payment_id)
             provider = self._providers.get(payment.provider) if payment is not None else None
-            if provider is not None:
+            if provider is None:
+                continue
+            try:
                 await provider.refund(refund)
-                await self._payments.refund_sent(refund.refund_id)
-                done += 1
+            except Exception as trouble:  # asked again next time
+                log.warning("refund %s waits: %r", refund.refund_id, trouble)
+                continue
+            await self._payments.refund_sent(refund.refund_id)
+            done += 1
         return done

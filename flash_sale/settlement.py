@@ -6,6 +6,7 @@ answers `already`, the rows move by compare-and-set.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from flash_sale.directory import SaleDirectory
@@ -23,6 +24,8 @@ from flash_sale.ports import (
 from flash_sale.sale import Sale
 
 REFUND_RANDOM_BYTES = 12
+
+log = logging.getLogger(__name__)
 
 
 class Settler:
@@ -153,13 +156,19 @@ class Settler:
         provider = self._providers.get(payment.provider)
         if provider is None:
             return False
-        news = await provider.query(payment)
-        if news is None and await provider.close(payment):
+        try:
+            news = await provider.query(payment)
+            closed = news is None and await provider.close(payment)
+            if news is None and not closed:
+                news = await provider.query(payment)
+        except Exception as trouble:  # a silent bank must not stop the others' holds from ending
+            log.warning("payment %s: its bank does not answer: %r", payment.payment_id, trouble)
+            return False
+        if closed:
             await self._payments.set_status(
                 payment.payment_id, PaymentStatus.CLOSED, PaymentStatus.PENDING
             )
             return True
-        news = news or await provider.query(payment)
         if news is None:
             return False
         await self.learn(payment, news, now_ms)

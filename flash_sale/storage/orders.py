@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgpack
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flash_sale.orders import (
@@ -206,7 +206,10 @@ def _move_update(move: OrderMove) -> Any:  # noqa: ANN401 - a statement
     target = next_status(origins[0], move)
     values: dict[str, Any] = {
         "status": target.value,
-        "journal_seq": bindparam("its_seq"),
+        "journal_seq": case(
+            (orders.c.journal_seq < bindparam("its_seq"), bindparam("its_seq")),
+            else_=orders.c.journal_seq,
+        ),
     }
     if target is OrderStatus.PAID:
         values |= {"paid_ms": bindparam("its_ms"), "payment_id": bindparam("its_payment")}

@@ -21,7 +21,7 @@ from flash_sale.storage.sql import sql_answering
 from flash_sale.storage.tables import order_lines, orders, sale_skus, sales, stock_changes
 
 SALES_PER_ROOM_MAX = 200  # the newest; older ones are history, not part of a room's state
-OPEN_SALES_MAX = 1000  # duties visit each of them several times a second
+OPEN_SALES_MAX = 2000  # duties visit each of them several times a second; no more can be created
 
 
 class SqlSales:
@@ -29,7 +29,10 @@ class SqlSales:
         self._engine = engine
 
     async def add_sale(self, spec: SaleSpec, room_id: str, now_ms: int) -> Sale:
-        """Store a draft (or, with a start time given, a scheduled sale)."""
+        """Store a draft (or, with a start time given, a scheduled sale).
+
+        Refused: conflict when the id is taken or OPEN_SALES_MAX are open.
+        """
         planned = spec.start if isinstance(spec.start, int) else None
         row = {
             "sale_id": spec.sale_id,
@@ -50,6 +53,9 @@ class SqlSales:
             async with sql_answering(), self._engine.begin() as connection:
                 await connection.execute(insert(sales).values(row))
                 await connection.execute(insert(sale_skus), _sku_rows(spec))
+                open_count = select(func.count()).select_from(sales).where(sales.c.retired == 0)
+                if (await connection.execute(open_count)).scalar_one() > OPEN_SALES_MAX:
+                    raise Refused("conflict", "Too many sales are open.")
         except IntegrityError as taken:
             raise Refused("conflict", "A sale of this id exists.") from taken
         stored = await self.sale(spec.sale_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ async def mortal(mortal_redis: EmbeddedRedis, sqlite_template: Path) -> AsyncIte
     """A shop on it."""
     client = Redis.from_url(mortal_redis.url, retry=Retry(NoBackoff(), 0), socket_timeout=1.0)
     copy = mortal_redis.directory / "shop.sqlite3"
-    copy.write_bytes(sqlite_template.read_bytes())
+    shutil.copy(sqlite_template, copy)
     engine = make_engine(f"sqlite+aiosqlite:///{copy}")
     yield Shop(client, engine, itertools.count(1))
     await client.aclose()
