@@ -118,3 +118,18 @@ async def test_the_timetable_names_what_is_due(lotteries: RedisLotteries) -> Non
         ("r1", "c", DRAW_ASKED),
         ("r1", "b", NOW_MS + 1),
     ]
+
+
+async def test_a_batch_that_meets_the_freeze_is_not_let_in(
+    lotteries: RedisLotteries, redis: Redis
+) -> None:
+    """The entries are frozen after a batch has read the chain and before it is appended."""
+
+    class FrozenMeanwhile(RedisLotteries):
+        async def _append(self, *arguments: Any) -> str:
+            await lotteries.freeze("r1", "l1", banned=[], now_ms=NOW_MS)
+            return await super()._append(*arguments)
+
+    await lotteries.create(a_record())
+    assert await FrozenMeanwhile(redis).join("r1", "l1", [("a", "A")]) == [None]
+    assert await lotteries.entries("r1", "l1") == []

@@ -64,6 +64,13 @@ async def test_a_commit_names_each_outcome(store: RedisRooms) -> None:
     assert await commit(store, 3) == Committed(4)
 
 
+async def test_a_commit_stores_the_state_it_was_given(store: RedisRooms) -> None:
+    await created(store)
+    after = a_room(CardHidden("x"), RoomChanged(Settings(slow_mode_s=9)))
+    await store.commit(ROOM, epoch="e1-a", expected_seq=0, events=events(1, 2), state=encode(after))
+    assert await store.load(ROOM) == Stored("e1-a", 2, after)
+
+
 async def test_history_is_complete_or_refused(store: RedisRooms, redis: Redis) -> None:
     assert await store.events_after(ROOM, 0) is None
     await created(store)
@@ -117,6 +124,7 @@ async def test_a_new_epoch_begins_once_with_an_empty_history(store: RedisRooms) 
     assert await store.load(ROOM) == again
     assert await store.events_after(ROOM, 7) == ("e2-b", [])
     assert await store.events_after(ROOM, 3) is None
+    assert await store.events_after(ROOM, 0) is None, "the old history is gone"
     assert await commit(store, 7, epoch="e2-b") == Committed(8)
 
 
@@ -167,8 +175,10 @@ async def test_only_so_many_silent_workers_are_kept_and_no_count_is_lost(
     for nth in range(many):
         last = await pulse(store, f"w{nth}", 1, nth * (SILENT_MS_MAX + 1), likes=1)
     assert last.totals == {"likes": many}
+    back = await pulse(store, f"w{many - 2}", 1, many * (SILENT_MS_MAX + 1), likes=2)
+    assert back.totals == {"likes": many + 1}, "only the longest silent are summed for good"
     assert await redis.hlen(keys.retired(ROOM)) <= WORKERS_RETIRED_MAX + 1
-    assert await redis.hlen(keys.workers(ROOM)) == 1
+    assert await redis.hlen(keys.workers(ROOM)) <= 2
 
 
 async def test_without_a_time_the_clock_of_redis_judges(store: RedisRooms) -> None:
