@@ -80,6 +80,7 @@ class Settings(BaseModel):
     commands_burst: float = Field(60, ge=1, le=1_000_000)
     body_bytes_max: int = Field(65_536, ge=1024, le=16_777_216, description="of a request")
     handshake_timeout_s: float = Field(10.0, gt=0, le=120)
+    hello_timeout_s: float = Field(5.0, gt=0, le=120, description="from the upgrade to hello")
 
     @field_validator("roles", "allowed_origins", mode="before")
     @classmethod

@@ -25,7 +25,7 @@ from server.hub import RoomMissing
 from server.masking import MaskedWebSocketResponse
 from server.rate_limit import TokenBucket
 from server.tokens import BadToken, ExpiredToken, Identity
-from server.viewer import Viewer
+from server.viewer import Pace, Viewer
 from server.wire import (
     CLIENT_FRAME_BYTES_MAX,
     SUBPROTOCOLS,
@@ -39,7 +39,6 @@ from server.wire import (
 
 log = structlog.get_logger(__name__)
 
-HELLO_WITHIN_S = 5.0  # a socket that says nothing holds memory for nobody
 CLOSE_WITHIN_S = 2.0  # how long a peer may take to answer our close frame
 ROOM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -58,16 +57,23 @@ class Gateway:
     def __init__(self, services: Services):
         self._services = services
         self.sockets: dict[Viewer, web.WebSocketResponse] = {}
+        self._open_sockets = 0  # with those that have not said hello yet
         self._closing: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/rooms/{room_id}/ws`."""
         self._check_upgrade(request)
-        room = await self._room_of(request)
+        self._open_sockets += 1
+        try:
+            return await self._serve(request, await self._room_of(request))
+        finally:
+            self._open_sockets -= 1
+
+    async def _serve(self, request: web.Request, room: LiveRoom) -> web.StreamResponse:
         socket = MaskedWebSocketResponse(
             protocols=SUBPROTOCOLS,
             compress=False,
-            max_msg_size=CLIENT_FRAME_BYTES_MAX,
+            max_msg_size=CLIENT_FRAME_BYTES_MAX + 1,  # aiohttp refuses from this size on
             heartbeat=None,
             timeout=CLOSE_WITHIN_S,
         )
@@ -92,7 +98,7 @@ class Gateway:
             raise web.HTTPForbidden(text="origin not allowed")
         if self._services.hub.draining:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
-        if len(self.sockets) >= settings.max_viewers_per_worker:
+        if self._open_sockets >= settings.max_viewers_per_worker:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
 
     async def _room_of(self, request: web.Request) -> LiveRoom:
@@ -117,7 +123,7 @@ class Gateway:
     ) -> Viewer | None:
         """Admit the socket by its first command, or close it and return None."""
         try:
-            async with asyncio.timeout(HELLO_WITHIN_S):
+            async with asyncio.timeout(self._services.settings.hello_timeout_s):
                 message = await socket.receive()
         except TimeoutError:
             await socket.close(code=CloseCode.PROTOCOL_ERROR, message=b"hello expected")
@@ -160,6 +166,7 @@ class Gateway:
         try:
             params = HelloParams.decode(received.raw, codec)
             user = self._identify(params.token, room.room_id)
+            room = await self._reopen(room.room_id)
             self._check_welcome(room, user)
         except HelloRefused as refused:
             await self._refuse_hello(socket, codec, reply_id, refused, refused.close)
@@ -167,7 +174,6 @@ class Gateway:
         except CommandRefused as refused:
             await self._refuse_hello(socket, codec, reply_id, refused, CloseCode.PROTOCOL_ERROR)
             return None
-        room = await self._services.hub.open(room.room_id)  # it may have been unloaded meanwhile
         viewer = self._viewer(user, transport, codec)
         self.sockets[viewer] = socket
         self._services.metrics.connected()
@@ -176,6 +182,13 @@ class Gateway:
         )
         self._services.hub.join(room, viewer)
         return viewer
+
+    async def _reopen(self, room_id: str) -> LiveRoom:
+        """The room as it is now: it may have been unloaded since the upgrade."""
+        try:
+            return await self._services.hub.open(room_id)
+        except (RoomMissing, Unavailable):
+            raise HelloRefused("unavailable", CloseCode.INTERNAL) from None
 
     def _viewer(self, user: Identity, transport: asyncio.Transport, codec: Codec) -> Viewer:
         settings, now_ms = self._services.settings, self._services.hub.now_ms()
@@ -197,6 +210,8 @@ class Gateway:
 
     def _check_welcome(self, room: LiveRoom, user: Identity) -> None:
         state = room.replica.state
+        if self._services.hub.draining:
+            raise HelloRefused("draining", CloseCode.DRAINING)
         if state.status == "ended":
             raise HelloRefused("room_ended", CloseCode.ROOM_ENDED)
         if user.user_id in state.banned:
@@ -242,8 +257,14 @@ class Gateway:
             room = hub.rooms.get(room_id)
             if room is None:
                 return
+            viewer.answering = True
             replies = await self._answer_all(room, viewer, commands)
+            viewer.answering = False
             viewer.write(message_frame({"re": replies}, viewer.codec))
+            if viewer.leaving is not None:
+                self.close(viewer, viewer.leaving)
+            elif viewer.pace is Pace.TOO_SLOW:
+                self.close(viewer, CloseCode.TOO_SLOW)  # asks without reading the answers
 
     async def _answer_all(
         self, room: LiveRoom, viewer: Viewer, commands: list[Received]
@@ -264,9 +285,15 @@ class Gateway:
     # -- closing --------------------------------------------------------------------------------
 
     def close(self, viewer: Viewer, code: int) -> None:
-        """Close one socket after what was already written; never waits for it."""
+        """Close one socket after what was already written; never waits for it.
+
+        A command in progress is answered first: what was accepted has an outcome to be told.
+        """
         socket = self.sockets.get(viewer)
         if viewer.closing or socket is None:
+            return
+        if viewer.answering:
+            viewer.leaving = code
             return
         viewer.closing = True
         task = asyncio.create_task(self._close(socket, viewer, code))

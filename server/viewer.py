@@ -39,6 +39,8 @@ class Viewer:
     missed: dict[str, int] = field(default_factory=dict)
     missed_state: bool = False
     closing: bool = False
+    answering: bool = False  # a command of this socket is in progress
+    leaving: int | None = None  # close with this code as soon as it is answered
 
     def __post_init__(self) -> None:
         self.fd = direct_write.descriptor(self.transport)
