@@ -1,0 +1,86 @@
+"""Workers for the tests of the whole: in this process on real sockets, or as real processes.
+
+A `House` is one shop: a Redis, a database and any number of workers over them, all in the test's
+own event loop, so that a test can speak the public protocol and still reach inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import uvloop
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+from redis.asyncio import Redis
+
+from tests.integration.house import House, Place
+from tests.running_server import RunningServer
+
+Http = TestClient[web.Request, web.Application]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Test on the loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh, migrated SQLite database, where the kind of SQL does not matter."""
+    path = tmp_path / "house.sqlite3"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+async def house(
+    redis: Redis, redis_url: str, sqlite_url: str, tmp_path: Path
+) -> AsyncIterator[House]:
+    """A shop without workers; `await house.worker()` opens one."""
+    async with aiohttp.ClientSession() as session:
+        built = House(redis_url, sqlite_url, tmp_path / "data", session)
+        try:
+            yield built
+        finally:
+            await built.close()
+
+
+@pytest.fixture
+async def place(house: House) -> Place:
+    """One worker and an open room."""
+    worker = await house.worker()
+    return await house.room(worker)
+
+
+@pytest.fixture
+async def two_places(house: House) -> tuple[Place, Place]:
+    """One open room as seen at two workers."""
+    first = await house.room(await house.worker())
+    return first, first.at(await house.worker())
+
+
+@pytest.fixture
+async def http(house: House, aiohttp_client: Callable[[web.Application], Awaitable[Http]]) -> Http:
+    """A client of a worker's application, served by pytest-aiohttp's own server."""
+    worker = await house.worker()
+    return await aiohttp_client(worker.app)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Starts `liveroom serve` as a real process; ends all that were started."""
+    started: list[RunningServer] = []
+
+    def serve(*flags: str, data: str = "data") -> RunningServer:
+        server = RunningServer(tmp_path / data, "--log-level", "warning", *flags)
+        started.append(server)
+        return server.__enter__()
+
+    yield serve
+    for server in started:
+        server.__exit__()
