@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from loadtest.outcome import document
 from loadtest.own_server import OwnServer
 from loadtest.plan import Plan
 from loadtest.report import print_table
-from loadtest.swarm import document, run_swarm
+from loadtest.swarm import run_swarm
 
 
 class Load(NamedTuple):

@@ -16,21 +16,20 @@ import os
 import secrets
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import uvloop
 from rich.console import Console
 
 from loadtest.api import LiveroomApi
-from loadtest.checks import Failure, chat_failures, examples, summary, winner_failures
+from loadtest.checks import Failure, chat_failures, winner_failures
 from loadtest.client import Refused
-from loadtest.crowd import CrowdResult
+from loadtest.outcome import Outcome, document, show
 from loadtest.parts import LocalPart, RemotePart, make_parts
 from loadtest.plan import Plan
-from loadtest.report import Histogram, print_latencies, print_table, provenance, write_json
+from loadtest.report import write_json
 from loadtest.sale_checks import audit_failures, final_stock_failures, purchase_failures
 from loadtest.seat import clock_us
 from loadtest.stage import Stage
@@ -38,46 +37,6 @@ from loadtest.stage import Stage
 START_DELAY_S = 1.0  # between the last join and the first comment, for all processes
 SALE_AT = 0.3  # the sale's countdown begins after this share of the run
 AUDIT_STEP_S = 0.25
-SATURATED_CPU = 0.9  # own share of a core above which our figures are our own slowness
-SATURATED_LAG_MS = 50.0
-
-
-@dataclass
-class Outcome:
-    """A finished run: what was measured, and what was broken."""
-
-    plan: Plan
-    stock: int
-    winners: int
-    results: list[CrowdResult]
-    published: int = 0
-    audits: int = 0
-    server_cpu_s: float = 0.0  # over the measured time, when the server is ours to look at
-    failures: list[Failure] = field(default_factory=list)
-
-    @property
-    def latencies(self) -> dict[str, Histogram]:
-        merged: dict[str, Histogram] = {}
-        for result in self.results:
-            for name, histogram in result.latencies.items():
-                merged.setdefault(name, Histogram()).merge(histogram)
-        return {name: histogram for name, histogram in merged.items() if histogram.count}
-
-    def total(self, name: str) -> int:
-        return sum(int(getattr(result, name)) for result in self.results)
-
-    def counts(self, name: str) -> dict[str, int]:
-        total: Counter[object] = Counter()
-        for result in self.results:
-            total.update(getattr(result, name))
-        return {str(key): count for key, count in total.most_common()}
-
-    @property
-    def saturated(self) -> bool:
-        return any(
-            result.cpu_share > SATURATED_CPU or result.lag_p99_ms > SATURATED_LAG_MS
-            for result in self.results
-        )
 
 
 def _not_ours() -> float:
@@ -183,86 +142,6 @@ async def _judge_sale(stage: Stage, outcome: Outcome) -> None:
     outcome.failures += audit_failures(audit)
     taken = {plan.sku_id: len({each.reservation_id for each in answers if each.held})}
     outcome.failures += final_stock_failures(audit, sale_id=plan.sale_id, taken=taken)
-
-
-def document(outcome: Outcome, *, seed: int) -> dict[str, Any]:
-    """Everything about the run, for the JSON file."""
-    plan = outcome.plan
-    tallies = [tally for result in outcome.results for tally in result.tallies]
-    whole = [tally for tally in tallies if tally.whole_window]
-    shown = sum(tally.shown for tally in tallies)
-    offered = outcome.published * len(whole)
-    held = {each.reservation_id for result in outcome.results for each in result.purchases}
-    return {
-        **provenance(seed=seed),
-        "plan": {
-            "viewers": plan.viewers,
-            "comments_per_s": plan.comments_per_s,
-            "seconds": plan.seconds,
-            "buyers": plan.buyers,
-            "stock": outcome.stock,
-            "churn_per_s": plan.churn_per_s,
-            "cuts_per_s": plan.cuts_per_s,
-            "processes": plan.parts,
-        },
-        "joined": outcome.total("joined"),
-        "not_joined": outcome.total("not_joined"),
-        "join_s": round(max(result.join_s for result in outcome.results), 2),
-        "comments_published": outcome.published,
-        "comments_refused": outcome.counts("refused"),
-        "deliveries": shown,
-        "deliveries_per_s": round(shown / plan.seconds, 1),
-        "frames": outcome.total("frames"),
-        "whole_window_viewers": len(whole),
-        "delivered_percent": round(100 * sum(t.shown for t in whole) / offered, 3)
-        if offered
-        else 0.0,
-        "told_dropped": sum(tally.dropped for tally in tallies),
-        "doubled": sum(tally.doubled for tally in tallies),
-        "closes": outcome.counts("closes"),
-        "came_back": outcome.total("resumes"),
-        "reservations": len(held - {""}),
-        "purchase_answers": dict(
-            Counter(each.code or "held" for result in outcome.results for each in result.purchases)
-        ),
-        "lottery_entries": sum(len(result.entrants) for result in outcome.results),
-        "audits": outcome.audits,
-        "latency_ms": {name: each.summary_ms() for name, each in outcome.latencies.items()},
-        "generator": {
-            "cpu_share": [round(result.cpu_share, 3) for result in outcome.results],
-            "loop_lag_p99_ms": [round(result.lag_p99_ms, 1) for result in outcome.results],
-            "saturated": outcome.saturated,
-        },
-        "broken": summary(outcome.failures),
-        "broken_examples": [list(failure) for failure in examples(outcome.failures)],
-    }
-
-
-def show(found: dict[str, Any], console: Console) -> None:
-    plan = found["plan"]
-    title = (
-        f"{plan['viewers']} viewers, {plan['comments_per_s']:g} comments/s, {plan['seconds']:g} s"
-    )
-    names = ("joined", "not_joined", "join_s", "comments_published", "comments_refused",
-             "deliveries_per_s", "frames", "delivered_percent", "told_dropped", "doubled", "closes",
-             "came_back", "reservations", "purchase_answers", "lottery_entries",
-             "audits")  # fmt: skip
-    rows = [[name.replace("_", " "), found[name]] for name in names if found[name] != {}]
-    print_table(title, ["", "figure"], rows, console=console)
-    print_latencies("Latency, all clients", found["latency_ms"], console=console)
-    generator = found["generator"]
-    console.print(f"generator: CPU {generator['cpu_share']} of a core, "
-                  f"loop lag p99 {generator['loop_lag_p99_ms']} ms")  # fmt: skip
-    if generator["saturated"]:
-        console.print("[yellow]the generator was saturated: latencies include its own delay")
-    if found["broken"]:
-        console.print(f"[red]BROKEN: {found['broken']}")
-        for example in found["broken_examples"]:
-            console.print("  " + " · ".join(example), markup=False)
-    else:
-        console.print("[green]invariants hold: nothing lost, doubled, out of order or oversold")
-    console.print(f"commit {found['commit']} · seed {found['seed']} · {found['command']}",
-                  markup=False)  # fmt: skip
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -16,10 +16,11 @@ from loadtest.audience import Audience
 from loadtest.client import Address, Viewer
 from loadtest.crash import run_crash
 from loadtest.messages import Message
+from loadtest.outcome import document
 from loadtest.own_server import OwnServer
 from loadtest.plan import Plan
 from loadtest.stampede import run_stampede
-from loadtest.swarm import document, run_swarm
+from loadtest.swarm import run_swarm
 
 PROJECT = Path(__file__).resolve().parents[2]
 WAIT_S = 30.0
