@@ -124,13 +124,6 @@ class Sale(msgspec.Struct, frozen=True):
     skus: tuple[SaleSku, ...]
 
 
-class Level(msgspec.Struct, frozen=True):
-    """Units of one SKU left, with the version that orders levels. A higher version is newer."""
-
-    left: int
-    v: int
-
-
 class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What an entrant must fulfil. Absent fields ask for nothing."""
 
