@@ -28,6 +28,12 @@ wideQuery.addEventListener("change", () => (wide.value = wideQuery.matches));
 
 export const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
+/** The card being talked about: of several that say so, the one shown last. */
+export const onShow = computed(() => {
+  const explained = (cards.value ?? []).filter((card) => card.mode === "explaining");
+  return explained.sort((a, b) => b.shown_ms - a.shown_ms)[0] ?? null;
+});
+
 export const ended = computed(() => room.value?.status === "ended" || view.status.value.closeCode === 4510);
 export const person = computed(() => (view.user.value && view.user.value.role !== "guest" ? view.user.value : session.me.value));
 

@@ -10,7 +10,7 @@ import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { Price } from "../ui/money.js";
 import { Sheet } from "../ui/sheet.js";
-import { cards, client, ended, now, wide } from "./live.js";
+import { cards, client, ended, now, onShow, wide } from "./live.js";
 import { buy, cardClicked, cardsSeen, numberOf, offer, opened, payBy, titleOf } from "./shop.js";
 
 const POPUP_MS = 8_000;
@@ -41,8 +41,7 @@ client.on("sale.phase", ({ sale }) => {
   if (card) pop(card.product_id);
 });
 client.on("hello", ({ first }) => {
-  const card = first && cards.value.find((one) => one.mode === "explaining");
-  if (card) pop(card.product_id);
+  if (first && onShow.value) pop(onShow.value.product_id);
 });
 
 const WORDS = { preheat: "sale.preheat", buy: "sale.buy", asking: "sale.asking", paid: "sale.paid", sold_out: "sale.soldOut", ended: "sale.ended", none: "sale.none" };
@@ -73,7 +72,7 @@ export function SaleButton({ card }) {
 function Picture({ card }) {
   return html`<span class="card-picture">
     ${card.image ? html`<img src=${card.image} alt="" loading="lazy" />` : html`<${Icon} name="bag" size=${28} />`}
-    ${card.mode === "explaining" && html`<span class="chip live on-show">${t("card.explaining")}</span>`}
+    ${card === onShow.value && html`<span class="chip live on-show">${t("card.explaining")}</span>`}
     ${card.sold_out && html`<span class="sold-veil">${t("card.soldOut")}</span>`}
   </span>`;
 }
@@ -111,7 +110,7 @@ export function CardPopup() {
 }
 
 function CardRow({ card }) {
-  return html`<li class=${`card-row ${card.mode}`} data-testid="bag-card" data-product=${card.product_id}>
+  return html`<li class=${`card-row ${card === onShow.value ? "explaining" : ""}`} data-testid="bag-card" data-product=${card.product_id}>
     <${Picture} card=${card} />
     <div class="card-facts"><h3><span class="card-no num">${numberOf(card)}</span> ${titleOf(card)}</h3><${Facts} card=${card} /></div>
     <${SaleButton} card=${card} />
