@@ -52,8 +52,10 @@ class LiveRoom:
         choose: Choose,
         close: CloseViewer,
         stamp: Mapping[str, Any],
+        opening: int = 0,
     ):
         self.room_id = room_id
+        self.opening = opening  # tells this opening of the room from earlier ones in this process
         self.replica = replica
         self.outbox = Outbox()
         self.viewers: set[Viewer] = set()

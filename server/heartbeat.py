@@ -62,7 +62,11 @@ class Heartbeat:
         online = len(room.viewers)
         try:
             pulse = await self._store.pulse(
-                room.room_id, worker_id=self._worker_id, online=online, counters=counters
+                room.room_id,
+                # its counters begin at nought, so a room opened again is a reporter of its own
+                worker_id=f"{self._worker_id}.{room.opening}",
+                online=online,
+                counters=counters,
             )
         except Unavailable:
             return

@@ -8,6 +8,7 @@ right again is `healing.py`'s.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from room.events import LotteryDrawn, from_wire
@@ -57,6 +58,7 @@ class Hub(BusListener):
         self._store = store
         self._bus = bus
         self._choose = choose
+        self._openings = itertools.count(1)
         self._opening: dict[str, asyncio.Task[LiveRoom]] = {}
         self.healer = Healer(rooms=rooms, now_ms=now_ms, close=self.close_socket_of)
         self._departed: list[tuple[str, Span]] = []
@@ -94,6 +96,7 @@ class Hub(BusListener):
             choose=self._choose,
             close=self.close_socket_of,
             stamp=self.ticker.stamp(),
+            opening=next(self._openings),
         )
         self.rooms[room_id] = room  # from here the bus feeds it; nobody is let in before the rest
         room.used_ms = self.now_ms()
