@@ -10,7 +10,7 @@ DEMO_PORT ?= 8000
 DEMO_DATA ?= data/demo
 
 help:  ## Print this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.dev  ## Make .venv with everything that running and testing need
 
@@ -60,7 +60,13 @@ docs: setup  ## Write the pages that are made from the code
 bench: setup  ## Measure fan-out and sale on this machine, server and load on loopback
 	$(BIN)/python -m loadtest.bench
 
+prove-stampede: setup  ## 300 buyers on two workers for 1, 7 and 100 units, twenty times each
+	$(BIN)/python -m loadtest.stampede --rounds 20
+
+prove-crash: setup  ## A sale while workers and Redis are killed every few seconds
+	$(BIN)/python -m loadtest.crash --seed 1 --seconds 60
+
 clean:  ## Remove the virtual environment and caches (not data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
 
-.PHONY: help setup docs check format format-check lint types imports unit test demo bench clean
+.PHONY: help setup check format format-check lint types imports unit test demo docs bench prove-stampede prove-crash clean

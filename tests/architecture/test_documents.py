@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import server.commands  # noqa: F401 - fills the registry that the protocol page is made from
+from server import settings_page
 from server.cli import app
-from server.settings_page import page
+from server.protocol_page import protocol_page
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -65,9 +67,10 @@ def test_help_is_made_from_the_makefile() -> None:
     assert listed == set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
 
 
-def test_the_settings_page_is_made_from_the_settings() -> None:
-    """`make docs` writes it; a forgotten run is caught here."""
-    assert (ROOT / "docs/configuration.md").read_text() == page()
+def test_generated_pages_agree_with_the_code() -> None:
+    """`make docs` writes them; a forgotten run is caught here."""
+    assert (ROOT / "docs/configuration.md").read_text() == settings_page.page()
+    assert (ROOT / "docs/protocol.md").read_text() == protocol_page()
 
 
 def test_the_changelog_names_the_version() -> None:
