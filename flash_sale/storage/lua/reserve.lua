@@ -60,6 +60,11 @@ local function refusal(user, skus, need)
   return nil
 end
 
+local expires, pay_by, at = now + hold_ms, now + pay_ms, whole(now)
+-- The answer but for id, id, amount and stock left; equal for the whole batch.
+local form = '{"status":"held","reservation_id":"r%s","order_id":"o%s","amount_cents":%d,"currency":"' .. currency ..
+  '","expires_ms":' .. whole(expires) .. ',"pay_by_ms":' .. whole(pay_by) .. ',"left":{%s}}'
+local due = whole(expires)
 local entries, w_counts, w_holds, w_records, w_answers, touched = {}, {}, {}, {}, {}, {}
 local function hold(user, key, fingerprint, id, skus, need)
   local amount, lines, left = 0, {}, {}
@@ -69,17 +74,13 @@ local function hold(user, key, fingerprint, id, skus, need)
     counts[field] = count_of(field) + qty
     w_counts[#w_counts + 1], w_counts[#w_counts + 2] = field, whole(counts[field])
     amount, touched[sku] = amount + qty * row[4], true
-    lines[i], left[i] = { sku, qty, row[4] }, string.format('"%s":%.0f', sku, row[1])
+    lines[i], left[i] = { sku, qty, row[4] }, '"' .. sku .. '":' .. whole(row[1])
   end
   seq = seq + 1
-  local expires, pay_by = now + hold_ms, now + pay_ms
   local record = cmsgpack.pack({ 'held', user, key, amount, now, pay_by, expires, lines, '', seq })
-  local answer = string.format(
-    '{"status":"held","reservation_id":"r%s","order_id":"o%s","amount_cents":%.0f,"currency":"%s",' ..
-    '"expires_ms":%.0f,"pay_by_ms":%.0f,"left":{%s}}',
-    id, id, amount, currency, expires, pay_by, table.concat(left, ','))
-  entries[#entries + 1] = { whole(seq) .. '-0', 'k', 'held', 't', whole(now), 'r', id, 'd', record, 'f', fingerprint, 'a', answer }
-  w_holds[#w_holds + 1], w_holds[#w_holds + 2] = whole(expires), id
+  local answer = string.format(form, id, id, amount, table.concat(left, ','))
+  entries[#entries + 1] = { whole(seq) .. '-0', 'k', 'held', 't', at, 'r', id, 'd', record, 'f', fingerprint, 'a', answer }
+  w_holds[#w_holds + 1], w_holds[#w_holds + 2] = due, id
   w_records[#w_records + 1], w_records[#w_records + 2] = id, record
   w_answers[#w_answers + 1], w_answers[#w_answers + 2] = user .. ':' .. key, fingerprint .. answer
   return answer
