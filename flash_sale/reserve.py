@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +26,6 @@ LINES_MAX = 20  # as in reserve.lua
 QTY_MAX = 999  # as in reserve.lua
 KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
 SUFFIX_RANDOM_BYTES = 12
-
-log = logging.getLogger(__name__)
 
 MESSAGES = {
     "bad_request": "The order lines are not acceptable.",
@@ -168,8 +165,10 @@ class ReserveEngine:
             decided = await self._stock.reserve(sale_id, now_ms, numbered)
         except Refused:
             return [_UNKNOWN] * len(buys)
-        except Exception:  # a fault of ours: nobody may wait for ever, and it may have been held
-            log.exception("a batch of %s failed", sale_id)
+        except Exception as fault:  # ours: nobody may wait for ever, and it may have been held
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"a batch of buys of {sale_id} failed", "exception": fault}
+            )
             return [_UNKNOWN] * len(buys)
         if decided.outcome != "ok":
             return [_UNKNOWN] * len(buys)

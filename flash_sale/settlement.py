@@ -6,7 +6,6 @@ answers `already`, the rows move by compare-and-set.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from flash_sale.directory import SaleDirectory
@@ -24,8 +23,6 @@ from flash_sale.ports import (
 from flash_sale.sale import Sale
 
 REFUND_RANDOM_BYTES = 12
-
-log = logging.getLogger(__name__)
 
 
 class Settler:
@@ -161,8 +158,7 @@ class Settler:
             closed = news is None and await provider.close(payment)
             if news is None and not closed:
                 news = await provider.query(payment)
-        except Exception as trouble:  # a silent bank must not stop the others' holds from ending
-            log.warning("payment %s: its bank does not answer: %r", payment.payment_id, trouble)
+        except Exception:  # a silent bank must not keep others' holds; the reconciler reports it
             return False
         if closed:
             await self._payments.set_status(
