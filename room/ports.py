@@ -85,6 +85,10 @@ class RoomStore(Protocol):
         """Epoch and events after `seq`. None when the history does not reach back that far."""
         ...
 
+    async def newest_events(self, room_id: str, count: int) -> tuple[str, list[Sequenced]] | None:
+        """Epoch and the last `count` events at most, oldest first. None when there is no room."""
+        ...
+
     async def rebase(self, room_id: str, *, old_epoch: str | None, stored: Stored) -> bool:
         """Begin a new epoch if the room is still in `old_epoch` (None: still missing)."""
         ...

@@ -27,8 +27,10 @@ class Received:
 class Replica:
     """A room as this worker knows it: place, state, and the newest events for replays."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: Stored, history: Sequence[Sequenced] = ()) -> None:
+        """`history`: the events that led to `stored`, as many as are known, in order."""
         self.reset(stored)
+        self.ring.extend(event for event in history if event.seq <= stored.seq)
 
     def reset(self, stored: Stored) -> None:
         """Start over from a snapshot, under its epoch; earlier events can no longer be replayed."""

@@ -17,6 +17,7 @@ from room.addresses import clean_address
 from room.epochs import generation, is_newer, next_epoch
 from room.errors import Lost, Refused, Unavailable
 from room.events import Event
+from room.limits import RING_EVENTS_MAX
 from room.ports import (
     Committed,
     Conflict,
@@ -108,14 +109,14 @@ class Rooms:
         except Unavailable:
             if stored is None:
                 raise
-            return Replica(stored)  # the room is there; SQL may catch up later
+            return await self._replica(stored)  # the room is there; SQL may catch up later
         if stored is not None and (
             archived_at is None or not is_newer(archived_at, (stored.epoch, stored.seq))
         ):
-            return Replica(stored)
+            return await self._replica(stored)
         archived = await self._archive.load_room(room_id)
         if archived is None:
-            return Replica(stored) if stored is not None else None
+            return await self._replica(stored) if stored is not None else None
         old_epoch = stored.epoch if stored is not None else None
         rebased = await self._rebase(archived, old_epoch, now_ms)
         return Replica(rebased) if rebased is not None else await self._reopened(room_id)
@@ -123,7 +124,14 @@ class Rooms:
     async def _reopened(self, room_id: str) -> Replica | None:
         """Somebody else rebuilt the room in the same moment: theirs counts."""
         stored = await self._store.load(room_id)
-        return Replica(stored) if stored is not None else None
+        return await self._replica(stored) if stored is not None else None
+
+    async def _replica(self, stored: Stored) -> Replica:
+        """A copy that can replay what led to it, for viewers who come from another worker."""
+        newest = await self._store.newest_events(stored.state.room_id, RING_EVENTS_MAX)
+        if newest is None or newest[0] != stored.epoch:
+            return Replica(stored)
+        return Replica(stored, history=newest[1])
 
     async def _rebase(self, base: Stored, old_epoch: str | None, now_ms: int) -> Stored | None:
         """Continue from `base` under a new epoch, unless somebody else already has."""

@@ -90,6 +90,19 @@ class Context:
         """The user as events carry it."""
         return User(id=self.user.user_id, name=self.user.name, role=self.user.role)
 
+    async def catch_up(self) -> bool:
+        """Fetch what other workers changed and this one has not heard yet; whether there was any.
+
+        People hold one conversation with the room through several workers: an answer may reach
+        them before the bus reaches this worker.
+        """
+        replica = self.room.replica
+        before = replica.seq
+        if not await self.services.rooms.catch_up(replica):
+            self.services.hub.healer.heal_soon(self.room)
+            raise Unavailable("the room is being restored")
+        return replica.seq > before
+
     async def change(self, decide: Callable[[RoomState], tuple[Event, ...]]) -> None:
         """Change the room by a rule; what it decides is committed and told before this returns."""
         try:

@@ -15,7 +15,7 @@ from flash_sale.errors import Refused as SaleRefused
 from room.errors import Refused, Unavailable
 from server.context import Context
 from server.errors import CommandRefused
-from server.registry import GUEST, Command, find
+from server.registry import GUEST, Command, RateClass, find
 from server.wire import Codec, Envelope, Received
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,14 @@ async def _run(context: Context, op: str, received: Received, codec: Codec) -> d
     _check_role(context, command)
     _check_rate(context, command)
     params = command.decode(received.raw, codec)
+    if command.rate is RateClass.STAFF:
+        # What the staff did just now through another worker must be known here.
+        await context.catch_up()
+    try:
+        return await command.handler(context, params)
+    except Refused as refused:
+        if refused.code != "not_found" or not await context.catch_up():
+            raise
     return await command.handler(context, params)
 
 

@@ -167,6 +167,9 @@ class Gateway:
             params = HelloParams.decode(received.raw, codec)
             user = self._identify(params.token, room.room_id)
             room = await self._reopen(room.room_id)
+            if params.resume is not None:
+                seen = params.resume
+                await self._services.hub.catch_up_to(room, seen.epoch, seen.seq)
             self._check_welcome(room, user)
         except HelloRefused as refused:
             await self._refuse_hello(socket, codec, reply_id, refused, refused.close)

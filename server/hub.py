@@ -11,6 +11,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from room.errors import Unavailable
 from room.events import LotteryDrawn, from_wire
 from room.ports import RoomStore, Sequenced
 from room.replica import Replica
@@ -116,6 +117,18 @@ class Hub(BusListener):
     def close_socket_of(self, viewer: Viewer, code: int) -> None:
         """Close one viewer's socket with `code`, without waiting."""
         self.close_socket(viewer, code)
+
+    async def catch_up_to(self, room: LiveRoom, epoch: str, seq: int) -> None:
+        """Reach what a returning viewer has seen on another worker, before it is greeted."""
+        here = room.replica
+        if epoch != here.epoch or seq <= room.shown_seq:
+            return
+        try:
+            if seq > here.seq:
+                await self._rooms.catch_up(here)
+        except Unavailable:
+            return  # it is greeted with a snapshot
+        self.ticker.flush_now(room)
 
     # -- membership -----------------------------------------------------------------------------
 

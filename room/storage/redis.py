@@ -96,6 +96,16 @@ class RedisRooms:
             return None
         return epoch.decode(), events
 
+    async def newest_events(self, room_id: str, count: int) -> tuple[str, list[Sequenced]] | None:
+        with reachable():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hget(keys.room(room_id), "epoch")
+                pipe.xrevrange(keys.critical(room_id), count=count)
+                epoch, entries = await pipe.execute()
+        if epoch is None:
+            return None
+        return epoch.decode(), [sequenced(fields[b"raw"]) for _, fields in reversed(entries)]
+
     async def rebase(self, room_id: str, *, old_epoch: str | None, stored: Stored) -> bool:
         """Atomic: `room_rebase.lua`."""
         reply = await _rebase(

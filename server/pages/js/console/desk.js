@@ -112,7 +112,7 @@ export class Desk {
 
   #listen() {
     const on = (type, fn) => this.client.on(type, fn);
-    on("hello", ({ recent, recovered }) => { if (!recovered) this.#replaceComments(recent); });
+    on("hello", ({ recent }) => this.#addMissed(recent));
     on("comment", (d, event) => this.#addComment({ ...d, ts: event.ts }));
     on("comment.deleted", (d) => this.#markDeleted(d.comment_id));
     on("user.muted", (d) => { this.muted.value = { ...this.muted.value, [d.user_id]: d.until_ms }; });
@@ -126,8 +126,11 @@ export class Desk {
     if (keys.includes("cards")) this.catalogue.learn(state.cards);
   }
 
-  #replaceComments(events) {
-    this.comments.value = events.filter((event) => event.t === "comment").map((event) => ({ ...event.d, ts: event.ts }));
+  /** What was said while the line was down; comments are not replayed as critical events are. */
+  #addMissed(events) {
+    const known = new Set(this.comments.value.map((one) => one.id));
+    const missed = events.filter((event) => event.t === "comment" && !known.has(event.d.id)).map((event) => ({ ...event.d, ts: event.ts }));
+    if (missed.length) this.comments.value = [...this.comments.value, ...missed].sort((a, b) => a.ts - b.ts).slice(-COMMENTS_MAX);
   }
 
   #addComment(comment) {

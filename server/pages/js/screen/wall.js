@@ -27,7 +27,7 @@ export class Wall {
 
   start() {
     const { client } = this;
-    client.on("hello", ({ recent, recovered }) => { if (!recovered) this.comments.value = recent.filter((one) => one.t === "comment").map((one) => one.d).slice(-COMMENTS_MAX); });
+    client.on("hello", ({ recent }) => { this.comments.value = recent.filter((one) => one.t === "comment").map((one) => one.d).slice(-COMMENTS_MAX); });
     client.on("comment", (d) => { this.comments.value = [...this.comments.value, d].slice(-COMMENTS_MAX); });
     client.on("comment.deleted", (d) => { this.comments.value = this.comments.value.filter((one) => one.id !== d.comment_id); });
     client.start();
