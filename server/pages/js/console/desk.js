@@ -112,7 +112,7 @@ export class Desk {
 
   #listen() {
     const on = (type, fn) => this.client.on(type, fn);
-    on("hello", ({ recent }) => this.#addMissed(recent));
+    on("hello", ({ recent, recovered }) => this.#addMissed(recent, recovered ? this.comments.value : []));
     on("comment", (d, event) => this.#addComment({ ...d, ts: event.ts }));
     on("comment.deleted", (d) => this.#markDeleted(d.comment_id));
     on("user.muted", (d) => { this.muted.value = { ...this.muted.value, [d.user_id]: d.until_ms }; });
@@ -127,10 +127,10 @@ export class Desk {
   }
 
   /** What was said while the line was down; comments are not replayed as critical events are. */
-  #addMissed(events) {
-    const known = new Set(this.comments.value.map((one) => one.id));
+  #addMissed(events, before) {
+    const known = new Set(before.map((one) => one.id));
     const missed = events.filter((event) => event.t === "comment" && !known.has(event.d.id)).map((event) => ({ ...event.d, ts: event.ts }));
-    if (missed.length) this.comments.value = [...this.comments.value, ...missed].sort((a, b) => a.ts - b.ts).slice(-COMMENTS_MAX);
+    this.comments.value = [...before, ...missed].sort((a, b) => a.ts - b.ts).slice(-COMMENTS_MAX);
   }
 
   #addComment(comment) {

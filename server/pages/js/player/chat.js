@@ -58,6 +58,7 @@ let wasLost = false; // a login reconnects too; that is no news
 client.on("status", ({ status }) => (wasLost ||= status === "waiting"));
 
 client.on("hello", ({ recent, first, recovered }) => {
+  if (!recovered) comments.value = []; // what was deleted meanwhile is not known to be
   take(recent.filter((event) => event.t === "comment"));
   comments.value = [...comments.value].sort((a, b) => a.ts - b.ts);
   if (!first && (wasLost || !recovered)) toast(t(recovered ? "status.back" : "status.missed"), { kind: recovered ? "good" : "plain" });
