@@ -12,6 +12,8 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from tests.waiting import until
+
 ANSWER_S = 15.0
 TEA = "高山乌龙茶"
 
@@ -55,16 +57,26 @@ class House:
         except urllib.error.HTTPError as refusal:
             raise Refused(refusal.code, json.loads(refusal.read())["err"]) from None
 
+    def finds(self, path: str, token: str) -> bool:
+        """Whether there is such a thing."""
+        try:
+            self.ask("GET", path, token=token)
+        except Refused as refusal:
+            if refusal.code == "not_found":
+                return False
+            raise
+        return True
+
     def admit(self, name: str, role: str = "viewer") -> Pass:
         """A new person with a token for every room."""
         answer = self.ask("POST", "/v1/dev/token", {"name": name, "role": role})
         return Pass(answer["token"], answer["user"]["id"], answer["user"]["name"])
 
-    def room(self, title: str = "浏览器里的直播间", stream_url: str = "") -> Room:
+    def room(self, title: str = "浏览器里的直播间", *, host_name: str = "阿宁") -> Room:
         """A new room with a host of its own."""
-        host = self.admit("阿宁", "host")
+        host = self.admit(host_name, "host")
         room_id = f"room-{next(_numbers)}"
-        body = {"room_id": room_id, "title": title, "stream_url": stream_url}
+        body = {"room_id": room_id, "title": title}
         self.ask("POST", "/v1/rooms", body, host.token)
         return Room(self, room_id, title, host)
 
@@ -126,6 +138,21 @@ class Room:
         sale_id = self.prepare_sale(stock=stock, **more)
         self.run("sale.start", sale_id=sale_id, countdown_s=countdown_s)
         return sale_id
+
+    def buy(self, sale_id: str, buyer: Pass, sku_id: str = "tea-sku") -> str:
+        """Hold one unit; the order's id."""
+        line = {"sku_id": sku_id, "qty": 1}
+        key = f"key-{buyer.user_id}"
+        held = self.run("sale.buy", by=buyer, sale_id=sale_id, lines=[line], key=key)
+        order_id: str = held["order_id"]
+        return order_id
+
+    def begin_payment(self, order_id: str, buyer: Pass) -> str:
+        """The payment's id, once the order is written: some milliseconds after the hold."""
+        path, body = f"/v1/orders/{order_id}", {"provider": "sandbox"}
+        until(lambda: self.house.finds(path, buyer.token))
+        payment: str = self.house.ask("POST", f"{path}/pay", body, buyer.token)["payment_id"]
+        return payment
 
     def say(self, text: str, by: Pass | None = None) -> str:
         """A comment; its id."""

@@ -1,8 +1,9 @@
 """People with a browser, and the manners of every page they open.
 
 People of one test are kept apart by their tabs (a session belongs to a tab); those of the same size
-and language share a browser context, and so its cache. What every page is watched for: script errors, refusals by the content security policy, dialogs, and
-script that came in as text (`window.__xss`).
+and language share a browser context, and so its cache. What every page is watched for: script
+errors, refusals by the content security policy, dialogs, and script that came in as text
+(`window.__xss`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def expect_likes(page: Page, n: int) -> None:
 def test_taps_on_the_heart_and_double_taps_on_the_picture_add_up(
     room: Room, people: People
 ) -> None:
-    """Three taps and one double tap are four likes, for a guest too, and the other viewer sees them."""
+    """Three taps and one double tap are four likes, for a guest too, and all viewers see them."""
     viewer, other = people.viewer(room), people.viewer(room)
     heart = viewer.get_by_test_id("like")
     for _ in range(3):

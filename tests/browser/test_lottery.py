@@ -1,7 +1,8 @@
-"""A draw that nobody has to believe: joined with a receipt, drawn, and recomputed in the browser."""
+"""A draw nobody has to believe: joined with a receipt, drawn, recomputed in the browser."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -101,14 +102,8 @@ def forge_seed(route: Route) -> None:
     """A server that chose its seed afterwards, and its hash to fit."""
     proof = route.fetch().json()
     seed = bytes(32)
-    proof["server_seed"], proof["seed_hash"] = seed.hex(), _sha256(seed)
+    proof["server_seed"], proof["seed_hash"] = seed.hex(), hashlib.sha256(seed).hexdigest()
     route.fulfill(body=json.dumps(proof), content_type="application/json")
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("forge", [forge_winner, forge_score, forge_entries, forge_seed])

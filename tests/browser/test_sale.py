@@ -59,7 +59,7 @@ def buy_and_pay(viewer: Page) -> None:
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_from_the_hosts_form_to_a_paid_order(room: Room, people: People, size: Size) -> None:
-    """Product, sale, preheat, countdown, buy, cashier, paid, my orders; the console's books agree."""
+    """Product, sale, preheat, countdown, buy, cashier, paid; the console's books agree."""
     console = people.console(room)
     viewer = people.viewer(room, "小满", size=size)
     make_product(console, TEA, "59")

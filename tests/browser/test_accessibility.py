@@ -1,0 +1,178 @@
+"""For every eye and hand: axe finds nothing serious, sheets keep the focus, pages fit."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.house import Room
+from tests.browser.people import DESK, PHONE, WALL, People, Size
+from tests.browser.test_sale import expect_state
+
+VENDOR = Path(__file__).parent / "vendor"
+AXE = VENDOR / "axe.min.js"
+GRAVE = ("serious", "critical")
+TAP_PX_MIN = 44
+# Preloading would copy the style sheets into the page, which its policy rightly refuses.
+_RUN_AXE = "axe.run(document, {resultTypes: ['violations'], preload: false})"
+
+
+def test_axe_is_what_the_list_says() -> None:
+    """The vendored file is unchanged."""
+    digest = hashlib.sha256(AXE.read_bytes()).hexdigest()
+    assert f"`{digest}`" in (VENDOR / "README.md").read_text()
+
+
+def findings(page: Page) -> list[str]:
+    """What axe calls serious or critical, each with the elements."""
+    page.evaluate(AXE.read_text())
+    result = page.evaluate(_RUN_AXE)
+    return [
+        f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for violation in result["violations"]
+        if violation["impact"] in GRAVE
+        for node in violation["nodes"]
+    ]
+
+
+def fill(room: Room) -> str:
+    """A room with something in every corner; the sale's id."""
+    sale_id = room.sell(stock=7)
+    room.say("这款保温吗", by=room.house.admit("小满"))
+    room.run("comment.pin", comment_id=room.say("今晚八点开抢"))
+    room.run("announce", text="全场包邮")
+    room.run("lottery.open", winners=1, prize="茶杯", manual=True)
+    room.run("card.show", product_id=room.put_product("cup", "茶杯"))
+    return sale_id
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_player_has_no_serious_finding(
+    room: Room, people: People, size: Size, lang: str
+) -> None:
+    """With the card up, and in its sheets."""
+    fill(room)
+    viewer = people.viewer(room, "小满", size=size, lang=lang, reduced_motion="reduce")
+    expect(viewer.get_by_test_id("announcement")).to_be_visible()
+    assert findings(viewer) == []
+    for door, sheet in (("menu", "menu-sheet"), ("lottery-bag", "lottery-sheet")):
+        viewer.get_by_test_id(door).click()
+        expect(viewer.get_by_test_id(sheet)).to_be_visible()
+        assert findings(viewer) == []
+        viewer.keyboard.press("Escape")
+    expect_state(viewer, "buy").get_by_role("button").click()
+    expect(viewer.get_by_test_id("pay-button")).to_be_visible()
+    assert findings(viewer) == []
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_the_console_has_no_serious_finding(room: Room, people: People, size: Size) -> None:
+    """With a running sale, a draw, comments and an open form."""
+    fill(room)
+    console = people.console(room, size=size, reduced_motion="reduce")
+    expect(console.get_by_test_id("audit-light")).to_have_attribute("data-state", "balanced")
+    assert findings(console) == []
+    if size is PHONE:
+        console.get_by_test_id("tab-shelf").click()
+    console.get_by_test_id("product-add").click()
+    expect(console.get_by_test_id("product-form")).to_be_visible()
+    assert findings(console) == []
+
+
+def test_landing_screen_and_cashier_have_no_serious_finding(room: Room, people: People) -> None:
+    """On the screens that they are made for."""
+    sale_id = fill(room)
+    buyer = room.house.admit("小满")
+    payment = room.begin_payment(room.buy(sale_id, buyer), buyer)
+    for size in (PHONE, DESK):
+        landing = people.open("/", size=size, reduced_motion="reduce")
+        expect(landing.get_by_test_id("room-row").first).to_be_visible()
+        assert findings(landing) == []
+        cashier = people.open(f"/cashier/{payment}", size=size, reduced_motion="reduce")
+        expect(cashier.get_by_test_id("pay-button")).to_be_visible()
+        assert findings(cashier) == []
+    screen = people.screen(room, reduced_motion="reduce")
+    expect(screen.get_by_test_id("comment-flow")).to_be_visible()
+    assert findings(screen) == []
+
+
+def test_a_sheet_keeps_the_focus_and_gives_it_back(room: Room, people: People) -> None:
+    """By keyboard alone."""
+    viewer = people.viewer(room)
+    menu = viewer.get_by_test_id("menu")
+    menu.focus()
+    viewer.keyboard.press("Enter")
+    sheet = viewer.get_by_test_id("menu-sheet")
+    expect(sheet).to_be_visible()
+    inside = "document.querySelector('[data-testid=menu-sheet]').contains(document.activeElement)"
+    for _ in range(12):
+        viewer.keyboard.press("Tab")
+        assert viewer.evaluate(inside)
+    viewer.keyboard.press("Escape")
+    expect(menu).to_be_focused()
+
+
+def test_targets_on_the_picture_are_big_enough_for_a_thumb(room: Room, people: People) -> None:
+    """44 px, and inside the screen to the last pixel."""
+    fill(room)
+    viewer = people.viewer(room, "小满")
+    room.run("card.show", product_id="cup")
+    expect(viewer.get_by_test_id("card-popup")).to_be_visible()
+    for button in viewer.locator(".bottom-bar button, .top-bar a, .lucky, .sound-btn").all():
+        box = button.bounding_box()
+        assert box
+        name = button.get_attribute("aria-label")
+        assert min(box["width"], box["height"]) >= TAP_PX_MIN, f"{name}: {box}"
+    for part in viewer.locator(".bottom-bar *, .top-bar *, .popup *").all():
+        box = part.bounding_box()
+        if box and box["width"] > 1:
+            assert box["x"] >= 0, f"{part}: {box}"
+            assert box["x"] + box["width"] <= PHONE["width"] + 0.5, f"{part}: {box}"
+
+
+def test_the_screen_shows_its_numbers_and_never_scrolls(room: Room, people: People) -> None:
+    """At 1920×1080, empty and full."""
+    screen = people.screen(room)
+    assert fits(screen, WALL)
+    sale_id = fill(room)
+    buyer = room.house.admit("小满")
+    payment = room.begin_payment(room.buy(sale_id, buyer), buyer)
+    room.house.ask("POST", f"/v1/payments/{payment}/sandbox", {"outcome": "succeeded"})
+    room.run("like.add", by=buyer, n=42)
+    for number in range(12):
+        room.say(
+            f"第 {number} 条评论，长到要占满一整行的那种评论", by=room.house.admit(f"观众{number}")
+        )
+    expect(screen.get_by_test_id("gmv")).to_have_text("¥29.00")
+    expect(screen.get_by_test_id("likes")).to_have_text("42")
+    expect(screen.get_by_test_id("online")).to_have_text(re.compile(r"^\d+$"))
+    expect(screen.get_by_test_id("on-air")).to_have_attribute("data-phase", "live")
+    expect(screen.get_by_test_id("stock-left-tea-sku")).to_contain_text("6")
+    expect(screen.get_by_test_id("comment-flow")).to_contain_text("第 11 条评论")
+    assert fits(screen, WALL)
+
+
+def fits(page: Page, size: Size) -> bool:
+    """Whether nothing is beyond the edge of the window."""
+    root = "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    return page.evaluate(root) == [size["width"], size["height"]]
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_no_page_scrolls_sideways(room: Room, people: People, size: Size) -> None:
+    """Player, console and landing, full."""
+    fill(room)
+    pages = [
+        people.viewer(room, size=size),
+        people.console(room, size=size),
+        people.open("/", size=size),
+    ]
+    expect(pages[2].get_by_test_id("room-row").first).to_be_visible()
+    for page in pages:
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width == size["width"], page.url
