@@ -30,7 +30,7 @@ from room.ports import (
 )
 from room.replica import Replica
 from room.settings import clean_title
-from room.shapes import User
+from room.shapes import Settings, User
 from room.state import RoomState, apply, encode
 from room.wire import sequence
 
@@ -40,6 +40,7 @@ CHANGE_ATTEMPTS_MAX: Final = 100
 CATCH_UP_EVENTS: Final = 1_000
 CATCH_UP_ROUNDS_MAX: Final = 20
 
+DEFAULT_SETTINGS: Final = Settings()
 OnApplied = Callable[[Replica, list[Sequenced]], None]
 
 
@@ -83,7 +84,14 @@ class Rooms:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(
-        self, *, room_id: str, title: str, stream_url: str, host: User, now_ms: int
+        self,
+        *,
+        room_id: str,
+        title: str,
+        stream_url: str,
+        host: User,
+        now_ms: int,
+        settings: Settings = DEFAULT_SETTINGS,
     ) -> Stored:
         """A new, live, empty room. Refuses conflict, bad_request, too_long."""
         state = RoomState(
@@ -92,6 +100,7 @@ class Rooms:
             host=host,
             stream_url=clean_address(stream_url, field="stream_url"),
             created_ms=now_ms,
+            settings=settings,
         )
         if await self._archive.archived_seq(room_id) is not None:
             raise Refused("conflict", "a room of this id exists already")

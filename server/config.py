@@ -76,8 +76,8 @@ class Settings(BaseModel):
     comments_per_user_per_s: int = Field(
         2, ge=0, le=100_000, description="of a new room; 0: no limit"
     )
-    commands_per_connection_per_s: float = Field(30, ge=0, le=1_000_000, description="0: no limit")
-    commands_burst: float = Field(60, ge=1, le=1_000_000)
+    commands_per_connection_per_s: float = Field(200, ge=0, le=1_000_000, description="0: no limit")
+    commands_burst: float = Field(400, ge=1, le=1_000_000)
     body_bytes_max: int = Field(65_536, ge=1024, le=16_777_216, description="of a request")
     handshake_timeout_s: float = Field(10.0, gt=0, le=120)
     hello_timeout_s: float = Field(5.0, gt=0, le=120, description="from the upgrade to hello")

@@ -6,6 +6,7 @@ import msgspec
 import orjson
 from aiohttp import web
 
+from room.room import DEFAULT_SETTINGS
 from room.shapes import User
 from room.text import clean_name
 from server.api.access import (
@@ -57,6 +58,11 @@ async def create_room(request: web.Request) -> web.Response:
         stream_url=body.stream_url,
         host=User(id=user.user_id, name=name, role=user.role),
         now_ms=services.hub.now_ms(),
+        settings=msgspec.structs.replace(
+            DEFAULT_SETTINGS,
+            chat_per_viewer_per_s=services.settings.chat_per_viewer_per_s,
+            comments_per_user_per_s=services.settings.comments_per_user_per_s,
+        ),
     )
     return reply({"room_id": room_id, "epoch": stored.epoch}, status=201)
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import aiohttp
 
-from server.app import Worker
+from server.app import build_worker
 from server.config import settings_for
 from server.fanout import LiveRoom
+from server.worker import Worker
 from tests.integration.visitor import Visitor, connect
 
 PAYMENT_SECRET = "payment-secret-of-the-tests-0123456789"
@@ -55,7 +56,7 @@ class House:
             },
         )
         stack = AsyncExitStack()
-        worker = await Worker.build(settings, len(self.workers), stack)
+        worker = await build_worker(settings, len(self.workers), stack)
         self._stacks[worker] = stack
         self.workers.append(worker)
         await worker.serve(listener)

@@ -1,0 +1,50 @@
+"""What must happen once although there are many workers: what the lease holder works through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flash_sale.expiry import Sweeper
+from flash_sale.journal import JournalConsumer
+from flash_sale.reconcile import Reconciler
+from flash_sale.recovery import Recovery
+from server.clock import Duty
+from server.context import Services
+
+
+def run_once_duties(
+    services: Services,
+    *,
+    consumer: JournalConsumer,
+    sweeper: Sweeper,
+    reconciler: Reconciler,
+    recovery: Recovery,
+) -> Sequence[Duty]:
+    """The duties, each with how often it looks for work."""
+    hub = services.hub
+
+    async def draw_lotteries() -> int:
+        return await services.giveaways.resume(hub.now_ms(), hub.replica)
+
+    async def archive_rooms() -> int:
+        moved = 0
+        for room_id in await services.active_rooms.recent(hub.now_ms()):
+            moved += await services.rooms.archive_room(room_id, hub.now_ms())
+        return moved
+
+    async def sweep() -> int:
+        return await sweeper.step(hub.now_ms())
+
+    async def reconcile() -> int:
+        return await reconciler.step(hub.now_ms())
+
+    return (
+        Duty("journal", consumer.step, 0.05, drain=True),
+        Duty("holds", sweep, 0.2, drain=True),
+        Duty("phases", services.selling.announce_due, 0.1),
+        Duty("lotteries", draw_lotteries, 0.2),
+        Duty("archive", archive_rooms, 1.0),
+        Duty("payments", reconcile, 1.0),
+        Duty("recovery", recovery.step, 1.0),
+        Duty("retire", sweeper.retire, 60.0),
+    )

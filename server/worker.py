@@ -1,0 +1,162 @@
+"""One worker's life: start, the rounds it keeps, and an orderly end.
+
+What it is made of is put together in `app.py`; what it does at intervals belongs to the parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from server.api import operation, orders, pages, rooms
+from server.api.access import SERVICES
+from server.api.responses import errors_as_json, security_headers
+from server.clock import Clock
+from server.config import Settings
+from server.context import Services
+from server.error_codes import CloseCode
+from server.gateway import Gateway
+from server.heartbeat import PULSE_EVERY_S
+from server.series import EVERY_S
+from server.tasks import end_all
+from server.worker_entry import report_draining, report_ready
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = 4096  # connections waiting to be accepted when everyone comes at once
+SHUTDOWN_S = 3.0  # for requests still in progress after the drain
+DRAIN_CLOSES_PER_S = 1_000  # reconnecting viewers the other workers can take
+Step = Callable[[], Awaitable[object]]
+
+
+class Worker:
+    """One process: gateway, API and, while it holds the lease, the run-once duties."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        gateway: Gateway,
+        clock: Clock,
+        *,
+        open_sales: Step,
+        close_sales: Step,
+    ):
+        self.settings = settings
+        self.services = services
+        self.gateway = gateway
+        self.clock = clock
+        self.app = web_app(services, gateway)
+        self._open_sales = open_sales
+        self._close_sales = close_sales
+        self._runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=settings.handshake_timeout_s,  # also cuts slow handshakes
+            shutdown_timeout=SHUTDOWN_S,
+        )
+        self._site: web.SockSite | None = None
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Accept connections; returns once the worker is ready."""
+        await self._open_sales()
+        await self.services.bus.start()
+        if "duties" in self.settings.roles:
+            await self.clock.start()
+        self._loops = [
+            asyncio.create_task(_every(PULSE_EVERY_S, self.services.heartbeat.beat)),
+            asyncio.create_task(_every(1.0, self.services.selling.refresh_stock)),
+            asyncio.create_task(_every(1.0, self._count_entries)),
+            asyncio.create_task(_every(1.0, self._publish_metrics)),
+            asyncio.create_task(_every(1.0, self._note_rooms)),
+            asyncio.create_task(_every(EVERY_S, self._sample)),
+        ]
+        await self._runner.setup()
+        self._site = web.SockSite(self._runner, listener, backlog=BACKLOG)
+        await self._site.start()
+        gc.collect()
+        gc.freeze()  # what lives from here to the end need not be walked by every collection
+        report_ready()
+        log.info("worker_ready")
+
+    async def drain(self) -> None:
+        """Stop accepting, ask viewers to reconnect elsewhere, finish what was accepted."""
+        log.info("worker_draining", viewers=len(self.gateway.sockets))
+        self.services.hub.draining = True
+        report_draining()
+        if self._site is not None:
+            await self._site.stop()
+        await self._send_away()
+        await self.clock.stop()
+        await end_all(self._loops)
+        await self._runner.cleanup()
+        await self._close_sales()
+        await self.services.bus.stop()
+        log.info("worker_stopped")
+
+    async def _send_away(self) -> None:
+        viewers = tuple(self.gateway.sockets)
+        batch = max(
+            1, DRAIN_CLOSES_PER_S // 20, len(viewers) // max(1, int(self.settings.drain_s * 15))
+        )
+        for start in range(0, len(viewers), batch):
+            for viewer in viewers[start : start + batch]:
+                self.gateway.close(viewer, CloseCode.DRAINING)
+            await asyncio.sleep(0.05)
+
+    async def _publish_metrics(self) -> None:
+        services = self.services
+        services.metrics.sockets(len(self.gateway.sockets), len(services.hub.rooms))
+        await services.metrics.publish(services.redis, services.hub.now_ms())
+
+    async def _count_entries(self) -> None:
+        hub = self.services.hub
+        for room in tuple(hub.rooms.values()):
+            if any(lottery.state == "open" for lottery in room.replica.state.lotteries.values()):
+                counts = await self.services.giveaways.counts(room.replica)
+                if room.tell_entries(counts):
+                    hub.ticker.wake_for_state(room)
+
+    async def _note_rooms(self) -> None:
+        hub = self.services.hub
+        await self.services.active_rooms.note(list(hub.rooms), hub.now_ms())
+
+    async def _sample(self) -> None:
+        for room in tuple(self.services.hub.rooms.values()):
+            if room.viewers:
+                sample = {
+                    "online": room.state["online"],
+                    "comments": room.totals.get("comments", 0),
+                    "likes": room.state["likes"],
+                }
+                await self.services.series.note(room.room_id, self.services.hub.now_ms(), sample)
+
+
+def web_app(services: Services, gateway: Gateway) -> web.Application:
+    """Every route of the server."""
+    app = web.Application(
+        middlewares=[security_headers, errors_as_json],
+        client_max_size=services.settings.body_bytes_max,
+    )
+    app[SERVICES] = services
+    app.router.add_get("/v1/rooms/{room_id}/ws", gateway.handle)
+    for table in (rooms.routes, orders.routes, operation.routes, pages.routes):
+        app.add_routes(table)
+    return app
+
+
+async def _every(seconds: float, step: Step) -> None:
+    """Repeat a step for as long as the worker runs; a failed round is logged and followed."""
+    while True:
+        try:
+            await step()
+        except Exception as error:
+            log.warning("loop_failed", step=step.__qualname__, error=repr(error))
+        await asyncio.sleep(seconds)
