@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from room.errors import Unavailable
 from room.ports import RoomStore, Sequenced
 from server.outbox import ChatItem
+from server.tasks import end_all
 
 log = structlog.get_logger(__name__)
 
@@ -105,9 +106,7 @@ class Bus:
         """Stop both directions; what is queued is published first if Redis answers."""
         if self._pending:
             await self._publish_pending()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all([*self._tasks, *self._leaving])
         await self._pubsub.aclose()  # type: ignore[no-untyped-call]
 
     # -- subscriptions --------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from server.lease import RENEW_EVERY_S, Lease
+from server.tasks import end_all
 
 log = structlog.get_logger(__name__)
 
@@ -48,9 +49,7 @@ class Clock:
 
     async def stop(self) -> None:
         """Stop after the steps in progress and hand the lease over."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         await self._lease.release()
 
     async def _keep_lease(self) -> None:
