@@ -63,7 +63,6 @@ export function BottomBar() {
     ${wide.value && html`<span class="grow"></span>`}
     <${BagButton} />
     <button class="icon-btn on-picture share-btn" type="button" aria-label=${t("share")} onClick=${share}><${Icon} name="share" /></button>
-    <button class="icon-btn on-picture" type="button" aria-label=${t("more")} onClick=${() => (menuOpen.value = true)} data-testid="menu"><${Icon} name="more" /></button>
     <${LikeButton} />
   </footer>`;
 }
@@ -75,6 +74,10 @@ export function SoundButton() {
 /** Flying comments on and off, on the picture itself. */
 export function FlyingButton() {
   return html`<button class="icon-btn on-picture" type="button" aria-label=${t("danmaku.toggle")} aria-pressed=${flying.value} onClick=${toggleFlying} data-testid="danmaku-switch"><${Icon} name=${flying.value ? "chat" : "chatOff"} /></button>`;
+}
+
+export function MenuButton() {
+  return html`<button class="icon-btn on-picture" type="button" aria-label=${t("more")} onClick=${() => (menuOpen.value = true)} data-testid="menu"><${Icon} name="more" /></button>`;
 }
 
 function Item({ icon, text, onClick, testid, pressed }) {

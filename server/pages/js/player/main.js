@@ -6,7 +6,7 @@ import { t } from "../i18n.js";
 import { html, mount } from "../ui/html.js";
 import { Toasts } from "../ui/toast.js";
 import { LiveVideo } from "../ui/video.js";
-import { Announcement, BottomBar, FlyingButton, Menu, SoundButton, TopBar, muted } from "./bars.js";
+import { Announcement, BottomBar, FlyingButton, Menu, MenuButton, SoundButton, TopBar, muted } from "./bars.js";
 import { CommentField, Talk } from "./chat_view.js";
 import { Danmaku } from "./danmaku.js";
 import { Hearts, like } from "./hearts.js";
@@ -36,7 +36,7 @@ function Picture() {
 function Stage() {
   return html`<section class="stage">
     <${Picture} /><${Danmaku} />
-    <div class="upper"><${TopBar} /><${ReconnectBanner} /><${Announcement} /><div class="row side-row"><${LuckyBag} /><span class="grow"></span><div class="side-tools"><${SoundButton} /><${FlyingButton} /></div></div></div>
+    <div class="upper"><${TopBar} /><${ReconnectBanner} /><${Announcement} /><div class="row side-row"><${LuckyBag} /><span class="grow"></span><div class="side-tools"><${SoundButton} /><${FlyingButton} /><${MenuButton} /></div></div></div>
     <div class="lower">
       <div class="lower-row">${!wide.value && html`<${Talk} />`}<${CardPopup} /></div>
       <${BottomBar} />
