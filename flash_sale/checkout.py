@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flash_sale.directory import SaleDirectory
-from flash_sale.errors import Refused, not_found, unknown_outcome
+from flash_sale.errors import UNKNOWN_RETRY_MS, Refused, not_found, unknown_outcome
 from flash_sale.orders import (
     Order,
     OrderMove,
@@ -15,8 +15,15 @@ from flash_sale.orders import (
     order_of,
     suffix_of,
 )
-from flash_sale.payments import Payment, PaymentStatus, Resolution, match_callback
-from flash_sale.ports import Hooks, OrderLedger, PaymentLedger, PaymentProvider, StockStore
+from flash_sale.payments import Callback, Payment, PaymentStatus, Resolution, match_callback
+from flash_sale.ports import (
+    Hooks,
+    Opened,
+    OrderLedger,
+    PaymentLedger,
+    PaymentProvider,
+    StockStore,
+)
 from flash_sale.sale import Sale
 from flash_sale.settlement import Settler
 
@@ -32,12 +39,14 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class CallbackOutcome:
-    """`status`: paid, refunded, failed, recorded (true but changes nothing), pending (the money
-    is recorded, its order follows)."""
+    """`status`: paid, refunded, failed, ignored (genuine, but not about a payment), pending (the
+    money is recorded, its order follows). `acknowledgement` is the content type and the body that
+    the provider wants for an answer; None leaves it to the edge."""
 
     status: str
     order_id: str
     payment_id: str
+    acknowledgement: tuple[str, bytes] | None = None
 
 
 class Checkout:
@@ -119,8 +128,9 @@ class Checkout:
         open_ones = (p for p in earlier if p.status is PaymentStatus.PENDING)
         payment = next((p for p in open_ones if p.provider == provider), None)
         if payment is None:
+            token = self._new_token(PAYMENT_RANDOM_BYTES).replace("-", "_")  # Alipay takes no "-"
             payment = Payment(
-                payment_id=f"p{self._new_token(PAYMENT_RANDOM_BYTES)}",
+                payment_id=f"p{token}",
                 order_id=order_id,
                 provider=provider,
                 amount_cents=reservation.amount_cents,
@@ -129,7 +139,8 @@ class Checkout:
                 created_ms=now_ms,
             )
             await self._payments.add_payment(payment)
-        return PaymentView(payment.payment_id, await bank.create(payment))
+        opened = await self._open(bank, payment, reservation.pay_by_ms)
+        return PaymentView(payment.payment_id, opened.cashier_url)
 
     async def cancel(self, order_id: str, user_id: str, now_ms: int) -> dict[str, object]:
         """Give an unpaid order's stock back. A repeat answers the same.
@@ -166,7 +177,10 @@ class Checkout:
         Refused: bad_signature, stale_signature, bad_request, not_found, amount_mismatch; nothing
         was sold. Repeats and any order of arrival are fine.
         """
-        callback = self._bank(provider).verify_callback(headers, body, now_ms)
+        bank = self._bank(provider)
+        callback = bank.verify_callback(headers, body, now_ms)
+        if callback is None:
+            return CallbackOutcome("ignored", "", "", bank.acknowledgement)
         known = await self._payments.payment(callback.payment_id)
         try:
             payment = match_callback(known, provider, callback)
@@ -174,18 +188,35 @@ class Checkout:
             await self._payments.record_event(provider, callback, refusal.code, now_ms)
             raise
         if callback.status != "succeeded":
-            await self._payments.record_event(provider, callback, "failed", now_ms)
+            await self._payments.record_event(provider, callback, callback.status, now_ms)
+        status = await self._learn(payment, callback, now_ms)
+        return CallbackOutcome(status, payment.order_id, payment.payment_id, bank.acknowledgement)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    async def _learn(self, payment: Payment, callback: Callback, now_ms: int) -> str:
         try:
             resolution = await self._settler.learn(payment, callback, now_ms)
         except Refused as refusal:
             if refusal.code != "unknown_outcome":
                 raise
-            return CallbackOutcome("pending", payment.order_id, payment.payment_id)
+            return "pending"
         ends = {Resolution.ORDER: "paid", Resolution.REFUND: "refunded", None: "failed"}
-        status = ends[resolution or payment.resolution]
-        return CallbackOutcome(status, payment.order_id, payment.payment_id)
+        return ends[resolution or payment.resolution]
 
-    # -- inside ---------------------------------------------------------------------------------
+    async def _open(self, bank: PaymentProvider, payment: Payment, pay_by_ms: int) -> Opened:
+        """The provider's own id is kept before anybody learns where to pay."""
+        try:
+            opened = await bank.create(payment, pay_by_ms)
+        except Refused:
+            raise
+        except Exception as trouble:  # whatever its client raises: nobody can have paid yet
+            raise Refused(
+                "unavailable", "The payment provider did not answer.", UNKNOWN_RETRY_MS
+            ) from trouble
+        if opened.reference is not None and opened.reference != payment.reference:
+            await self._payments.set_reference(payment.payment_id, opened.reference)
+        return opened
 
     def _bank(self, provider: str) -> PaymentProvider:
         if provider not in self._providers:

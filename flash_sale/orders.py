@@ -31,6 +31,7 @@ class OrderStatus(StrEnum):
     PAID = "paid"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    PARTIALLY_REFUNDED = "partially_refunded"
     REFUNDED = "refunded"
 
 
@@ -41,6 +42,8 @@ class OrderMove(StrEnum):
     CANCEL = "cancel"
     RECLAIM = "reclaim"  # money came late and the stock was still there
     REFUND = "refund"  # money came late and went back
+    REFUND_PART = "refund_part"  # staff gave some of the money back
+    REFUND_REST = "refund_rest"  # and now all of it
 
 
 # A missing entry is the illegal move.
@@ -53,6 +56,10 @@ TRANSITIONS: dict[tuple[OrderStatus, OrderMove], OrderStatus] = {
     (OrderStatus.EXPIRED, OrderMove.REFUND): OrderStatus.REFUNDED,
     (OrderStatus.CANCELLED, OrderMove.RECLAIM): OrderStatus.PAID,
     (OrderStatus.CANCELLED, OrderMove.REFUND): OrderStatus.REFUNDED,
+    (OrderStatus.PAID, OrderMove.REFUND_PART): OrderStatus.PARTIALLY_REFUNDED,
+    (OrderStatus.PARTIALLY_REFUNDED, OrderMove.REFUND_PART): OrderStatus.PARTIALLY_REFUNDED,
+    (OrderStatus.PAID, OrderMove.REFUND_REST): OrderStatus.REFUNDED,
+    (OrderStatus.PARTIALLY_REFUNDED, OrderMove.REFUND_REST): OrderStatus.REFUNDED,
 }
 
 
@@ -85,7 +92,8 @@ RESERVATION_STATE = {
     OrderStatus.PAID: ReservationState.PAID,
     OrderStatus.EXPIRED: ReservationState.EXPIRED,
     OrderStatus.CANCELLED: ReservationState.CANCELLED,
-    OrderStatus.REFUNDED: ReservationState.EXPIRED,
+    OrderStatus.PARTIALLY_REFUNDED: ReservationState.PAID,
+    OrderStatus.REFUNDED: ReservationState.EXPIRED,  # of one never paid in time; else it is PAID
 }
 
 

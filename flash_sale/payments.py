@@ -1,4 +1,4 @@
-"""Payments, callbacks and refunds: what they are, how a callback is signed and judged.
+"""Payments and callbacks: what they are, how the sandbox signs, how a callback is judged.
 
 Pure: the clock is an argument. Nothing here stores or sends.
 """
@@ -37,7 +37,10 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One attempt to pay an order, in cents. Money is in once the status is SUCCEEDED."""
+    """One attempt to pay an order, in cents. Money is in once the status is SUCCEEDED.
+
+    `reference` is the provider's own id of it; `refunded_cents` counts refunds that did not fail.
+    """
 
     payment_id: str
     order_id: str
@@ -48,24 +51,15 @@ class Payment:
     created_ms: int
     captured_ms: int | None = None
     resolution: Resolution | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """Money to give back; one a payment at most."""
-
-    refund_id: str
-    payment_id: str
-    order_id: str
-    amount_cents: int
-    currency: str
-    reason: str
-    created_ms: int
-    sent: str = "no"  # "no" | "yes"
+    reference: str | None = None
+    refunded_cents: int = 0
 
 
 class Callback(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
-    """What a provider says happened. Unknown fields are ignored: providers add them freely."""
+    """What a provider says happened: `status` is succeeded, failed or closed.
+
+    Unknown fields are ignored: providers add them freely.
+    """
 
     event_id: str
     payment_id: str

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from flash_sale.orders import Order, OrderMove, Reservation
-from flash_sale.payments import Callback, Payment, PaymentStatus, Refund
+from flash_sale.payments import Callback, Payment, PaymentStatus
+from flash_sale.refunds import Refund, RefundStatus, StockReturn
 from flash_sale.sale import Level, Phase, Sale, SaleSpec, Stage
 
 StockHook = Callable[[str, str, dict[str, Level]], None]
@@ -221,6 +222,7 @@ class OrderLedger(Protocol):
 
 class PaymentLedger(Protocol):
     async def add_payment(self, payment: Payment) -> None: ...
+    async def set_reference(self, payment_id: str, reference: str) -> None: ...
     async def payment(self, payment_id: str) -> Payment | None: ...
     async def payments_of(self, order_ids: Sequence[str]) -> list[Payment]: ...
     async def event_outcome(self, provider: str, event_id: str) -> str | None: ...
@@ -235,22 +237,71 @@ class PaymentLedger(Protocol):
     async def resolve_as_refund(self, refund: Refund) -> bool: ...
     async def unresolved(self, limit: int) -> list[Payment]: ...
     async def pending_between(self, after_ms: int, before_ms: int, limit: int) -> list[Payment]: ...
-    async def unsent_refunds(self, limit: int) -> list[Refund]: ...
-    async def refund_sent(self, refund_id: str) -> None: ...
-    async def refund_of(self, payment_id: str) -> Refund | None: ...
+
+
+class RefundLedger(Protocol):
+    """Refunds in SQL; what is open never sums to more than was captured."""
+
+    async def open(
+        self,
+        payment_id: str,
+        key: str,
+        make: Callable[[Payment, Sequence[Refund]], Refund],
+        now_ms: int,
+    ) -> tuple[Refund, bool]: ...
+    async def refund(self, refund_id: str) -> Refund | None: ...
+    async def refunds_of(self, order_id: str) -> list[Refund]: ...
+    async def pending(self, asked_before_ms: int, limit: int) -> list[Refund]: ...
+    async def note_asked(self, refund_id: str, now_ms: int) -> None: ...
+    async def finish(self, refund: Refund, status: RefundStatus, now_ms: int) -> bool: ...
+    async def returning(self, limit: int) -> list[Refund]: ...
+    async def was_restocked(self, sale_id: str, key: str) -> bool: ...
+    async def settle_stock(self, refund_id: str, end: StockReturn) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Where the buyer pays, and the provider's own id of the payment if it has one."""
+
+    cashier_url: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Fetch(Protocol):
+    """One HTTP request of a provider, with a time limit; raises on connection trouble."""
+
+    async def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> HttpAnswer: ...
 
 
 class PaymentProvider(Protocol):
     """A bank or wallet. Errors other than the named ones mean: not known, ask again later."""
 
     name: str
+    acknowledgement: tuple[str, bytes] | None  # content type and body it wants; None: any JSON
 
-    async def create(self, payment: Payment) -> str:
-        """Register the payment; returns the address of the page where the buyer pays."""
+    async def create(self, payment: Payment, pay_by_ms: int) -> Opened:
+        """Register the payment, again with the same outcome if repeated.
+
+        Refused: bad_request for a currency it does not take.
+        """
         ...
 
-    def verify_callback(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> Callback:
-        """What a genuine callback says; raises `Refused` bad_signature, stale_signature, …"""
+    def verify_callback(
+        self, headers: Mapping[str, str], body: bytes, now_ms: int
+    ) -> Callback | None:
+        """What a genuine callback says of a payment; None when it is about something else.
+
+        Refused: bad_signature, stale_signature, bad_request.
+        """
         ...
 
     async def query(self, payment: Payment) -> Callback | None:
@@ -261,14 +312,19 @@ class PaymentProvider(Protocol):
         """Forbid paying from now on; False when money had been captured before."""
         ...
 
-    async def refund(self, refund: Refund) -> None: ...
+    async def refund(self, refund: Refund, payment: Payment) -> RefundStatus:
+        """Give money of the payment back, once however often it is asked; how that stands."""
+        ...
 
 
 class BankBooks(Protocol):
-    """The sandbox bank's own memory."""
+    """The sandbox bank's own memory: status, when, and the cents it took (None: what was due)."""
 
-    async def decide(self, payment_id: str, status: str, at_ms: int) -> str: ...
-    async def standing(self, payment_id: str) -> tuple[str, int] | None: ...
+    async def decide(
+        self, payment_id: str, status: str, at_ms: int, amount_cents: int | None = None
+    ) -> str: ...
+    async def standing(self, payment_id: str) -> tuple[str, int, int | None] | None: ...
 
 
 Post = Callable[[str, dict[str, str], bytes], Awaitable[int]]
+Later = Callable[[int, Callable[[], Awaitable[None]]], None]  # after so many milliseconds, do this

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from flash_sale.errors import Refused
 from flash_sale.payments import Payment, match_callback
 from flash_sale.ports import PaymentLedger, PaymentProvider
+from flash_sale.refunding import Refunding
+from flash_sale.refunds import RefundStatus
 from flash_sale.settlement import Settler
 
 BATCH_PAYMENTS_MAX = 100
@@ -21,16 +23,18 @@ class Reconciler:
         self,
         payments: PaymentLedger,
         settler: Settler,
+        refunding: Refunding,
         providers: Mapping[str, PaymentProvider],
     ) -> None:
         self._payments = payments
         self._settler = settler
+        self._refunding = refunding
         self._providers = providers
         self._asked_upto_ms = 0  # open payments are asked about in turn
 
     async def step(self, now_ms: int) -> int:
         """One bounded round; how many payments or refunds it brought further."""
-        return await self._settle() + await self._ask(now_ms) + await self._refund()
+        return await self._settle() + await self._ask(now_ms) + await self._refund(now_ms)
 
     async def _settle(self) -> int:
         done = 0
@@ -67,18 +71,27 @@ class Reconciler:
             return 0
         return 1
 
-    async def _refund(self) -> int:
+    async def _refund(self, now_ms: int) -> int:
         done = 0
-        for refund in await self._payments.unsent_refunds(BATCH_PAYMENTS_MAX):
-            payment = await self._payments.payment(refund.payment_id)
-            provider = self._providers.get(payment.provider) if payment is not None else None
-            if provider is None:
-                continue
+        for refund in await self._refunding.pending(now_ms):
+            status = RefundStatus.PENDING
             try:
-                await provider.refund(refund)
+                status = await self._refunding.carry_out(refund, now_ms)
             except Exception as trouble:  # asked again next time
                 log.warning("refund %s waits: %r", refund.refund_id, trouble)
-                continue
-            await self._payments.refund_sent(refund.refund_id)
-            done += 1
+            if status is RefundStatus.FAILED:
+                log.error("refund %s failed for good: a person must look", refund.refund_id)
+            if status is RefundStatus.PENDING:
+                await self._refunding.note_asked(refund, now_ms)
+            done += status is not RefundStatus.PENDING
+        return done + await self._return_stock()
+
+    async def _return_stock(self) -> int:
+        done = 0
+        for refund in await self._refunding.returning():
+            try:
+                await self._refunding.return_stock(refund)
+                done += 1
+            except Refused as refusal:
+                log.warning("stock of refund %s waits: %s", refund.refund_id, refusal.code)
         return done

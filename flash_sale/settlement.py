@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from flash_sale.directory import SaleDirectory
 from flash_sale.errors import Refused, unknown_outcome
 from flash_sale.orders import OrderMove, ReservationState, suffix_of
-from flash_sale.payments import Callback, Payment, PaymentStatus, Refund, Resolution
+from flash_sale.payments import Callback, Payment, PaymentStatus, Resolution, match_callback
 from flash_sale.ports import (
     Hooks,
     OrderLedger,
@@ -20,6 +20,7 @@ from flash_sale.ports import (
     Settlement,
     StockStore,
 )
+from flash_sale.refunds import Refund
 from flash_sale.sale import Sale
 
 REFUND_RANDOM_BYTES = 12
@@ -165,7 +166,13 @@ class Settler:
                 payment.payment_id, PaymentStatus.CLOSED, PaymentStatus.PENDING
             )
             return True
-        if news is None:
-            return False
+        return news is not None and await self._unpaid(payment, news, now_ms)
+
+    async def _unpaid(self, payment: Payment, news: Callback, now_ms: int) -> bool:
+        try:
+            match_callback(payment, payment.provider, news)
+        except Refused as refusal:  # another sum was taken: not this order's money
+            await self._payments.record_event(payment.provider, news, refusal.code, now_ms)
+            return True
         await self.learn(payment, news, now_ms)
         return news.status != "succeeded"

@@ -14,6 +14,7 @@ from flash_sale.storage.tables import order_lines, orders
 BUCKET_MS = 5000
 BUCKETS_MAX = 120
 TOP_PRODUCTS_MAX = 10
+PAID = (OrderStatus.PAID, OrderStatus.PARTIALLY_REFUNDED)  # at their full price
 
 
 class SqlNumbers:
@@ -46,8 +47,8 @@ class SqlNumbers:
 
 
 def _totals(room_id: str) -> Any:  # noqa: ANN401 - a statement
-    paid = orders.c.status == OrderStatus.PAID
-    standing = orders.c.status.in_([OrderStatus.PLACED, OrderStatus.PAID])
+    paid = orders.c.status.in_(PAID)
+    standing = orders.c.status.in_([OrderStatus.PLACED, *PAID])
     return select(
         func.count().label("reservations"),
         func.sum(case((standing, 1), else_=0)).label("orders"),
@@ -66,7 +67,7 @@ def _top_products(room_id: str) -> Any:  # noqa: ANN401 - a statement
             money.label("gmv_cents"),
         )
         .join(orders, orders.c.order_id == order_lines.c.order_id)
-        .where(orders.c.room_id == room_id, orders.c.status == OrderStatus.PAID)
+        .where(orders.c.room_id == room_id, orders.c.status.in_(PAID))
         .group_by(order_lines.c.product_id)
         .order_by(money.desc(), order_lines.c.product_id)
         .limit(TOP_PRODUCTS_MAX)
@@ -87,7 +88,7 @@ async def _series(connection: AsyncConnection, room_id: str, now_ms: int) -> lis
         .where(
             orders.c.room_id == room_id,
             orders.c.paid_ms >= first,
-            orders.c.status == OrderStatus.PAID,
+            orders.c.status.in_(PAID),
         )
         .group_by(paid)
     )

@@ -73,10 +73,15 @@ class SqlOrders:
         payment_id: str | None = None,
     ) -> bool:
         """Whether this call moved the order; False when it is not where `move` starts."""
-        row = _move_row(order_id, at_ms, journal_seq, payment_id)
         async with sql_answering(), self._engine.begin() as connection:
-            done = await connection.execute(_move_update(move), row)
-        return done.rowcount == 1
+            return await move_order(
+                connection,
+                order_id,
+                move,
+                at_ms=at_ms,
+                journal_seq=journal_seq,
+                payment_id=payment_id,
+            )
 
     # -- journal --------------------------------------------------------------------------------
 
@@ -145,6 +150,21 @@ class SqlOrders:
                     OrderLine(line.sku_id, line.product_id, line.title, line.qty, line.unit_cents)
                 )
         return [_order(row, by_order[row.order_id]) for row in rows]
+
+
+async def move_order(
+    connection: AsyncConnection,
+    order_id: str,
+    move: OrderMove,
+    *,
+    at_ms: int,
+    journal_seq: int = 0,
+    payment_id: str | None = None,
+) -> bool:
+    """Part of a transaction: whether this moved the order."""
+    row = _move_row(order_id, at_ms, journal_seq, payment_id)
+    done = await connection.execute(_move_update(move), row)
+    return done.rowcount == 1
 
 
 async def _advance(connection: AsyncConnection, sale: Sale, expected: int, seq: int) -> bool:

@@ -1,4 +1,4 @@
-"""Payments, callback events and refunds in SQL: `PaymentLedger`, and the sandbox bank's books."""
+"""Payments and callback events in SQL: `PaymentLedger`, and the sandbox bank's books."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from flash_sale.payments import Callback, Payment, PaymentStatus, Refund, Resolution
+from flash_sale.payments import Callback, Payment, PaymentStatus, Resolution
+from flash_sale.refunds import Refund
+from flash_sale.storage.refund_rows import insert_refund
 from flash_sale.storage.sql import insert_new, sql_answering
-from flash_sale.storage.tables import payment_events, payments, refunds, sandbox_bank
+from flash_sale.storage.tables import payment_events, payments, sandbox_bank
 
 
 class SqlPayments:
@@ -29,6 +31,15 @@ class SqlPayments:
                     status=payment.status,
                     created_ms=payment.created_ms,
                 )
+            )
+
+    async def set_reference(self, payment_id: str, reference: str) -> None:
+        """Keep the provider's own id of a payment."""
+        async with sql_answering(), self._engine.begin() as connection:
+            await connection.execute(
+                update(payments)
+                .where(payments.c.payment_id == payment_id)
+                .values(reference=reference)
             )
 
     async def payment(self, payment_id: str) -> Payment | None:
@@ -99,36 +110,8 @@ class SqlPayments:
         async with sql_answering(), self._engine.begin() as connection:
             if not await _resolve(connection, refund.payment_id, Resolution.REFUND):
                 return False
-            await connection.execute(
-                insert(refunds).values(
-                    refund_id=refund.refund_id,
-                    payment_id=refund.payment_id,
-                    order_id=refund.order_id,
-                    amount_cents=refund.amount_cents,
-                    currency=refund.currency,
-                    reason=refund.reason,
-                    created_ms=refund.created_ms,
-                    sent="no",
-                )
-            )
+            await insert_refund(connection, refund, asked_ms=0)  # to be asked at once
         return True
-
-    async def unsent_refunds(self, limit: int) -> list[Refund]:
-        chosen = select(refunds).where(refunds.c.sent == "no").order_by(refunds.c.created_ms)
-        async with sql_answering(), self._engine.connect() as connection:
-            return [_refund(row) for row in await connection.execute(chosen.limit(limit))]
-
-    async def refund_sent(self, refund_id: str) -> None:
-        async with sql_answering(), self._engine.begin() as connection:
-            await connection.execute(
-                update(refunds).where(refunds.c.refund_id == refund_id).values(sent="yes")
-            )
-
-    async def refund_of(self, payment_id: str) -> Refund | None:
-        chosen = select(refunds).where(refunds.c.payment_id == payment_id)
-        async with sql_answering(), self._engine.connect() as connection:
-            row = (await connection.execute(chosen)).one_or_none()
-        return _refund(row) if row is not None else None
 
     async def _find(self, condition: object, limit: int) -> list[Payment]:
         """Oldest first."""
@@ -139,7 +122,7 @@ class SqlPayments:
             .limit(limit)
         )
         async with sql_answering(), self._engine.connect() as connection:
-            return [_payment(row) for row in await connection.execute(chosen)]
+            return [payment_of_row(row) for row in await connection.execute(chosen)]
 
 
 class SqlSandboxBooks:
@@ -148,27 +131,30 @@ class SqlSandboxBooks:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def decide(self, payment_id: str, status: str, at_ms: int) -> str:
+    async def decide(
+        self, payment_id: str, status: str, at_ms: int, amount_cents: int | None = None
+    ) -> str:
         """Write `status` down unless money was captured or the payment closed; what stands now."""
-        row = {"payment_id": payment_id, "status": status, "at_ms": at_ms}
+        decision = {"status": status, "at_ms": at_ms, "amount_cents": amount_cents}
+        row = {"payment_id": payment_id, **decision}
         async with sql_answering(), self._engine.begin() as connection:
             await connection.execute(insert_new(connection, sandbox_bank, ["payment_id"]), row)
             await connection.execute(
                 update(sandbox_bank)
                 .where(sandbox_bank.c.payment_id == payment_id, sandbox_bank.c.status == "failed")
-                .values(status=status, at_ms=at_ms)
+                .values(decision)
             )
             chosen = select(sandbox_bank.c.status).where(sandbox_bank.c.payment_id == payment_id)
             standing: str = (await connection.execute(chosen)).scalar_one()
         return standing
 
-    async def standing(self, payment_id: str) -> tuple[str, int] | None:
-        chosen = select(sandbox_bank.c.status, sandbox_bank.c.at_ms).where(
-            sandbox_bank.c.payment_id == payment_id
-        )
+    async def standing(self, payment_id: str) -> tuple[str, int, int | None] | None:
+        chosen = select(
+            sandbox_bank.c.status, sandbox_bank.c.at_ms, sandbox_bank.c.amount_cents
+        ).where(sandbox_bank.c.payment_id == payment_id)
         async with sql_answering(), self._engine.connect() as connection:
             row = (await connection.execute(chosen)).one_or_none()
-        return (row.status, row.at_ms) if row is not None else None
+        return (row.status, row.at_ms, row.amount_cents) if row is not None else None
 
 
 async def _record_event(
@@ -188,6 +174,7 @@ async def _record_event(
 
 
 async def _resolve(connection: AsyncConnection, payment_id: str, resolution: Resolution) -> bool:
+    back = payments.c.amount_cents if resolution is Resolution.REFUND else 0
     done = await connection.execute(
         update(payments)
         .where(
@@ -195,12 +182,12 @@ async def _resolve(connection: AsyncConnection, payment_id: str, resolution: Res
             payments.c.status == PaymentStatus.SUCCEEDED,
             payments.c.resolution.is_(None),
         )
-        .values(resolution=resolution)
+        .values(resolution=resolution, refunded_cents=back)
     )
     return done.rowcount == 1
 
 
-def _payment(row: Row[Any]) -> Payment:
+def payment_of_row(row: Row[Any]) -> Payment:
     return Payment(
         payment_id=row.payment_id,
         order_id=row.order_id,
@@ -211,17 +198,6 @@ def _payment(row: Row[Any]) -> Payment:
         created_ms=row.created_ms,
         captured_ms=row.captured_ms,
         resolution=Resolution(row.resolution) if row.resolution else None,
-    )
-
-
-def _refund(row: Row[Any]) -> Refund:
-    return Refund(
-        refund_id=row.refund_id,
-        payment_id=row.payment_id,
-        order_id=row.order_id,
-        amount_cents=row.amount_cents,
-        currency=row.currency,
-        reason=row.reason,
-        created_ms=row.created_ms,
-        sent=row.sent,
+        reference=row.reference,
+        refunded_cents=row.refunded_cents,
     )

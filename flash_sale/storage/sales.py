@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, Update, func, insert, select, update
+from sqlalchemy import Row, Update, case, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,6 +13,7 @@ from flash_sale.orders import (
     RESERVATION_STATE,
     OrderStatus,
     Reservation,
+    ReservationState,
     ReservedLine,
 )
 from flash_sale.ports import Progress, StageChange, StockSums, StoredAnswer
@@ -118,11 +119,17 @@ class SqlSales:
             .where(stock_changes.c.sale_id == sale_id)
             .group_by(stock_changes.c.sku_id, stock_changes.c.kind)
         )
+        placed = orders.c.status == OrderStatus.PLACED
+        sold = orders.c.paid_ms.is_not(None)  # refunded or not: pieces come back by a restock
         pieces = (
-            select(order_lines.c.sku_id, orders.c.status, func.sum(order_lines.c.qty))
+            select(
+                order_lines.c.sku_id,
+                func.sum(case((placed, order_lines.c.qty), else_=0)).label("held"),
+                func.sum(case((sold, order_lines.c.qty), else_=0)).label("sold"),
+            )
             .join(orders, orders.c.order_id == order_lines.c.order_id)
             .where(orders.c.sale_id == sale_id)
-            .group_by(order_lines.c.sku_id, orders.c.status)
+            .group_by(order_lines.c.sku_id)
         )
         initial = select(sale_skus.c.sku_id, sale_skus.c.stock).where(
             sale_skus.c.sale_id == sale_id
@@ -130,14 +137,14 @@ class SqlSales:
         async with sql_answering(), self._engine.connect() as connection:
             first = {row.sku_id: row.stock for row in await connection.execute(initial)}
             changed = {(sku, kind): int(n) for sku, kind, n in await connection.execute(changes)}
-            ordered = {(sku, st): int(n) for sku, st, n in await connection.execute(pieces)}
+            ordered = {row.sku_id: row for row in await connection.execute(pieces)}
         return {
             sku: StockSums(
                 initial=stock,
                 restocked=changed.get((sku, "restock"), 0),
                 written_off=changed.get((sku, "write_off"), 0),
-                held=ordered.get((sku, OrderStatus.PLACED.value), 0),
-                sold=ordered.get((sku, OrderStatus.PAID.value), 0),
+                held=int(ordered[sku].held) if sku in ordered else 0,
+                sold=int(ordered[sku].sold) if sku in ordered else 0,
             )
             for sku, stock in first.items()
         }
@@ -262,9 +269,10 @@ def _sale(row: Row[tuple[object, ...]], skus: Sequence[SkuSpec]) -> Sale:
 
 
 def _reservation(row: Row[tuple[object, ...]], lines: Sequence[ReservedLine]) -> Reservation:
+    paid = row.paid_ms is not None  # and stays so: a refund leaves the pieces sold
     return Reservation(
         suffix=row.order_id[1:],
-        state=RESERVATION_STATE[OrderStatus(row.status)],
+        state=ReservationState.PAID if paid else RESERVATION_STATE[OrderStatus(row.status)],
         user_id=row.user_id,
         key=row.key,
         amount_cents=row.amount_cents,

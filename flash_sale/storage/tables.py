@@ -93,7 +93,7 @@ orders = Table(
     Column("key", String(128), nullable=False),
     Column("fingerprint", String(24)),
     Column("answer", Text),
-    Column("status", String(16), nullable=False),
+    Column("status", String(32), nullable=False),
     Column("amount_cents", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
@@ -144,6 +144,8 @@ payments = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("captured_ms", BigInteger),
     Column("resolution", String(16)),
+    Column("reference", String(255)),
+    Column("refunded_cents", BigInteger, nullable=False, server_default="0"),
     Index("ix_payments_status", "status", "resolution", "created_ms"),
 )
 
@@ -162,13 +164,22 @@ refunds = Table(
     "refunds",
     metadata,
     Column("refund_id", String(64), primary_key=True),
-    Column("payment_id", String(64), ForeignKey("payments.payment_id"), unique=True),
-    Column("order_id", String(64), nullable=False),
+    Column("payment_id", String(64), ForeignKey("payments.payment_id"), nullable=False),
+    Column("order_id", String(64), nullable=False, index=True),
     Column("amount_cents", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("reason", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("key", String(128)),  # none: the server's own decision
+    Column("fingerprint", String(24), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("lines", Text, nullable=False),
+    Column("stock", String(16), nullable=False, index=True),
     Column("created_ms", BigInteger, nullable=False),
-    Column("sent", String(3), nullable=False, index=True),
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    UniqueConstraint("payment_id", "key", name="uq_refunds_request"),
+    Index("ix_refunds_status", "status", "asked_ms"),
 )
 
 # The sandbox bank's own books: what its customer pressed. A real bank keeps these itself.
@@ -178,4 +189,5 @@ sandbox_bank = Table(
     Column("payment_id", String(64), primary_key=True),
     Column("status", String(16), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Column("amount_cents", BigInteger),  # none: what was due
 )

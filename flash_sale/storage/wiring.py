@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,16 +15,18 @@ from flash_sale.desk import SaleDesk
 from flash_sale.directory import SaleDirectory
 from flash_sale.expiry import Sweeper
 from flash_sale.journal import JournalConsumer
-from flash_sale.ports import Hooks, PaymentProvider, Post
+from flash_sale.ports import Hooks, Later, PaymentProvider, Post
 from flash_sale.providers.sandbox import SandboxBank, SandboxProvider
 from flash_sale.reconcile import Reconciler
 from flash_sale.recovery import Recovery
+from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
 from flash_sale.settlement import Settler
 from flash_sale.storage.numbers import SqlNumbers
 from flash_sale.storage.orders import SqlOrders
 from flash_sale.storage.payments import SqlPayments, SqlSandboxBooks
 from flash_sale.storage.redis import RedisStock
+from flash_sale.storage.refunds import SqlRefunds
 from flash_sale.storage.sales import SqlSales
 from flash_sale.storage.scripts import Scripts, source
 
@@ -36,6 +39,7 @@ class FlashSale:
     desk: SaleDesk
     engine: ReserveEngine
     checkout: Checkout
+    refunding: Refunding
     bank: SandboxBank
     consumer: JournalConsumer
     sweeper: Sweeper
@@ -61,20 +65,37 @@ def assemble(
     callback_url: Callable[[], str],
     post: Post,
     new_token: Callable[[int], str],
+    banks: Sequence[PaymentProvider] = (),
+    sandbox: Literal["open", "closed"] = "open",
+    later: Later | None = None,
     now_ms: Callable[[], int] | None = None,
     source_of: Callable[[str], str] = source,
 ) -> FlashSale:
-    """`redis` must not retry by itself and must time out in about a second. `now_ms` replaces
-    Redis' clock and `source_of` the scripts, in tests only."""
+    """`redis` must not retry by itself and must time out in about a second.
+
+    `banks` are real providers; with `sandbox` closed nobody can pay with play money. `later` lets
+    the sandbox be late. `now_ms` replaces Redis' clock and `source_of` the scripts, in tests only.
+    """
     hooks = Hooks()
     scripts = Scripts(redis, source_of=source_of)
     stock = RedisStock(redis, scripts)
     sales, orders, payments = SqlSales(engine), SqlOrders(engine), SqlPayments(engine)
     directory = SaleDirectory(sales)
     books = SqlSandboxBooks(engine)
-    sandbox = SandboxProvider(payment_secret, books)
-    providers: dict[str, PaymentProvider] = {sandbox.name: sandbox}
+    play: list[PaymentProvider] = [SandboxProvider(payment_secret, books)]
+    providers = {bank.name: bank for bank in (*banks, *(play if sandbox == "open" else ()))}
     settler = Settler(stock, directory, orders, payments, providers, hooks, new_token, now_ms)
+    refunding = Refunding(
+        stock,
+        directory,
+        orders,
+        payments,
+        SqlRefunds(engine),
+        providers,
+        hooks,
+        new_token,
+        now_ms,
+    )
     consumer = JournalConsumer(stock, sales, orders)
     recovery = Recovery(stock, sales, consumer, hooks)
     scripts.on_forgotten = recovery.fence_lost
@@ -85,10 +106,11 @@ def assemble(
         checkout=Checkout(
             stock, directory, orders, payments, settler, providers, hooks, new_token, now_ms
         ),
-        bank=SandboxBank(payment_secret, books, payments, callback_url, post),
+        refunding=refunding,
+        bank=SandboxBank(payment_secret, books, payments, callback_url, post, later),
         consumer=consumer,
         sweeper=Sweeper(stock, sales, payments, settler, hooks, now_ms),
-        reconciler=Reconciler(payments, settler, providers),
+        reconciler=Reconciler(payments, settler, refunding, providers),
         recovery=recovery,
         auditor=Auditor(stock, sales),
         numbers=SqlNumbers(engine),

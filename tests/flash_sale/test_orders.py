@@ -40,9 +40,14 @@ def test_each_move_ends_in_one_status() -> None:
         assert len({TRANSITIONS[status, move] for status in sources(move)}) == 1
 
 
-def test_paid_and_refunded_are_never_left() -> None:
-    left = {status for status, _ in TRANSITIONS}
-    assert not {OrderStatus.PAID, OrderStatus.REFUNDED} & left
+def test_what_was_refunded_is_never_left() -> None:
+    assert OrderStatus.REFUNDED not in {status for status, _ in TRANSITIONS}
+
+
+def test_paid_money_is_only_left_by_giving_it_back() -> None:
+    paid = {OrderStatus.PAID, OrderStatus.PARTIALLY_REFUNDED}
+    moves = {move for status, move in TRANSITIONS if status in paid}
+    assert moves == {OrderMove.REFUND_PART, OrderMove.REFUND_REST}
 
 
 def test_every_state_has_its_counterpart() -> None:

@@ -22,7 +22,7 @@ async def refusal_of(awaitable: object) -> str:
 
 
 async def refunded(shop: Shop) -> list[tuple[str, int, str, str]]:
-    columns = (refunds.c.payment_id, refunds.c.amount_cents, refunds.c.reason, refunds.c.sent)
+    columns = (refunds.c.payment_id, refunds.c.amount_cents, refunds.c.reason, refunds.c.status)
     async with shop.database.connect() as connection:
         return [tuple(row) for row in await connection.execute(select(*columns))]
 
@@ -196,9 +196,9 @@ async def test_a_second_payment_of_one_order_is_refunded(shop: Shop) -> None:
     second = await shop.begin(order_id, "ann")
     assert (await shop.callback(second, order_id, event_id="s2")).status == "paid"
     assert (await shop.callback(first, order_id, event_id="s1")).status == "refunded"
-    assert await refunded(shop) == [(first, 100, "second_payment", "no")]
+    assert await refunded(shop) == [(first, 100, "second_payment", "pending")]
     await shop.sale.reconciler.step(shop.now_ms)
-    assert await refunded(shop) == [(first, 100, "second_payment", "yes")]
+    assert await refunded(shop) == [(first, 100, "second_payment", "succeeded")]
     assert await shop.order_status(order_id) == "paid"
     assert await refusal_of(shop.begin(order_id, "ann")) == "order_closed"
     await money_is_accounted_for(shop)
@@ -231,7 +231,7 @@ async def test_late_money_goes_back_if_the_stock_is_gone(shop: Shop, journal_fir
     assert (await shop.callback(payment_id, order_id)).status == "refunded"
     await shop.drain()
     assert await shop.order_status(order_id) == "refunded"
-    assert await refunded(shop) == [(payment_id, 100, "too_late_sold_out", "no")]
+    assert await refunded(shop) == [(payment_id, 100, "too_late_sold_out", "pending")]
     assert shop.orders_seen[-1]["status"] == "refunded"
     assert await shop.pieces() == (0, 1, 0)
     await money_is_accounted_for(shop)
