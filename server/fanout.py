@@ -17,7 +17,7 @@ import orjson
 from room.events import from_wire
 from room.ports import Sequenced
 from room.replica import Replica
-from room.state import changed_parts, public_parts
+from room.state import RoomState, changed_parts, public_parts
 from server import direct_write
 from server.outbox import ChatItem, Choose, Critical, Outbox, Tick, count_by_kind
 from server.viewer import Pace, Viewer
@@ -70,6 +70,8 @@ class LiveRoom:
         self.newcomers: set[str] = set()  # not yet counted among the room's visitors
         self.join_noticed_ms = 0
         self._entries: dict[str, int] = {}
+        self._parts: dict[str, Any] = {}
+        self._parts_of: RoomState | None = None  # the state that `_parts` was made of
         self._speakers: set[str] = set()
         self.flushed_ms = 0
         self.used_ms = 0
@@ -118,6 +120,8 @@ class LiveRoom:
         if counts == self._entries:
             return False
         self._entries = dict(counts)
+        self._durable_parts()
+        self._put_entries()
         self.outbox.set_state("lotteries", self._durable_parts()["lotteries"])
         return True
 
@@ -230,13 +234,21 @@ class LiveRoom:
         self._greeting = None
 
     def _durable_parts(self) -> dict[str, Any]:
-        """The parts folded from critical events, with the entries counted since."""
-        parts: dict[str, Any] = public_parts(self.replica.state)
+        """The parts folded from critical events, with the entries counted since; made anew only
+        after a change, for a busy room is flushed many times between two."""
+        if self._parts_of is not self.replica.state:
+            self._parts = public_parts(self.replica.state)
+            self._parts_of = self.replica.state
+            self._put_entries()
+        return self._parts
+
+    def _put_entries(self) -> None:
+        lotteries = dict(self._parts["lotteries"])
         for lottery_id, count in self._entries.items():
-            lottery = parts["lotteries"].get(lottery_id)
+            lottery = lotteries.get(lottery_id)
             if lottery is not None and lottery["state"] == "open":
-                lottery["entries_count"] = count
-        return parts
+                lotteries[lottery_id] = {**lottery, "entries_count": count}
+        self._parts = {**self._parts, "lotteries": lotteries}
 
     def _take_allowance(self, now_ms: int) -> int | None:
         rate = self.replica.state.settings.chat_per_viewer_per_s
