@@ -19,7 +19,8 @@ WORD_CHARACTERS_MAX: Final = 64
 MASK: Final = "*"
 
 # Digits and signs that stand for letters, undone only where an English word is looked for.
-_LOOKALIKES: Final = str.maketrans("013457@$!", "oieastasi")
+_LOOKALIKES: Final = str.maketrans("013457@$", "oieastas")
+_LOOKALIKES_AND_MARK: Final = str.maketrans("013457@$!", "oieastasi")  # a mark may end a sentence
 
 
 class SensitiveWords:
@@ -63,7 +64,8 @@ class SensitiveWords:
         """Matches with no letter or digit on either side."""
         found: list[tuple[range, bool]] = []
         folded = "".join(_fold_one(character) for character in text)
-        for spelling in {folded, folded.translate(_LOOKALIKES)}:
+        spellings = (folded, folded.translate(_LOOKALIKES), folded.translate(_LOOKALIKES_AND_MARK))
+        for spelling in set(spellings):
             for end, (size, refuse) in _matches(self._standing, spelling):
                 start = end - size + 1
                 if not _is_latin(spelling, start - 1) and not _is_latin(spelling, end + 1):

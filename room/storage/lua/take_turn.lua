@@ -7,7 +7,9 @@ if now == 0 then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
+-- Never further ahead than this pace itself can get: a slower one may have been lifted meanwhile.
 local used_up = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+used_up = math.min(used_up, now + gap * burst)
 local wait = used_up - now - gap * (burst - 1)
 if wait > 0 then
   return wait
