@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import socket
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,3 +177,11 @@ class Place:
         assert status == 200, body
         audit: dict[str, Any] = body
         return audit
+
+
+async def eventually(ask: Callable[[], Awaitable[bool]], patience_s: float = 10.0) -> None:
+    """Return once an answer is yes; fail when none is in time."""
+    deadline_s = time.monotonic() + patience_s
+    while not await ask():
+        assert time.monotonic() < deadline_s, f"not within {patience_s} s: {ask}"
+        await asyncio.sleep(0.03)

@@ -22,6 +22,7 @@ class RawSocket:
         self.writer = writer
         self._frames = frames.FrameReader()
         self._arrived: list[frames.Frame] = []
+        self.welcome: dict[str, Any] = {}
 
     def send(self, opcode: int, payload: bytes) -> None:
         self.writer.write(frames.masked_frame(opcode, payload, os.urandom(4)))
@@ -77,5 +78,5 @@ async def enter(url: str, room_id: str, token: str | None = None) -> RawSocket:
     """A raw socket after a good hello."""
     raw = await upgrade(url, room_id)
     raw.send_text({"id": 1, "op": "hello", "token": token})
-    await raw.frame()
+    raw.welcome = orjson.loads((await raw.frame()).payload)["re"][0]["ok"]
     return raw
