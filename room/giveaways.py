@@ -138,29 +138,32 @@ class Giveaways:
         """
         if rules.require_known(replica.state, lottery_id).state in ("drawn", "void"):
             raise _drawn_already()
-        await self._lotteries.schedule(replica.room_id, lottery_id, DRAW_ASKED)
+        before = await self._lotteries.load(replica.room_id, lottery_id)
+        if before is not None and before.state == "drawn":
+            raise _drawn_already()
+        asked = await self._lotteries.schedule(replica.room_id, lottery_id, DRAW_ASKED)
         record = await self.freeze(replica, lottery_id, now_ms)
-        drawn, first = await self._decide(record, now_ms)
+        drawn = await self._decide(record, now_ms)
         await self._tell_drawn(replica, drawn, now_ms)
-        if not first:
+        if not asked:  # who asked first has drawn it, though `resume` may have been faster
             raise _drawn_already()
         return drawn.winners
 
-    async def _decide(self, record: LotteryRecord, now_ms: int) -> tuple[LotteryRecord, bool]:
-        """The stored result, and whether this call was the one that stored it."""
+    async def _decide(self, record: LotteryRecord, now_ms: int) -> LotteryRecord:
+        """The lottery with its result, which whoever is first stores and all find."""
         room_id, lottery_id = record.room_id, record.lottery_id
         entries = tuple(await self._lotteries.entries(room_id, lottery_id))
         if record.state == "drawn":
-            return replace(record, entries=entries), False
+            return replace(record, entries=entries)
         frozen = replace(record, entries=entries)
         await self._archive.save_lottery(frozen, now_ms)
-        first = await self._lotteries.store_result(
+        await self._lotteries.store_result(
             room_id, lottery_id, winners=rules.winners(frozen, entries), now_ms=now_ms
         )
         stored = await self._lotteries.load(room_id, lottery_id)
         if stored is None or stored.state != "drawn":
             raise Unavailable("the result of this lottery is not readable now")
-        return replace(stored, entries=entries), first
+        return replace(stored, entries=entries)
 
     async def _tell_drawn(self, replica: Replica, drawn: LotteryRecord, now_ms: int) -> None:
         await self._archive.save_lottery(drawn, now_ms)
@@ -202,7 +205,7 @@ class Giveaways:
                 replica, lambda state: rules.told_opened(state, record), now_ms
             )
         frozen = await self.freeze(replica, lottery_id, now_ms)
-        drawn, _ = await self._decide(frozen, now_ms)
+        drawn = await self._decide(frozen, now_ms)
         await self._tell_drawn(replica, drawn, now_ms)
         return 1
 

@@ -185,8 +185,8 @@ class LotteryStore(Protocol):
 
     async def receipt(self, room_id: str, lottery_id: str, user_id: str) -> Receipt | None: ...
 
-    async def schedule(self, room_id: str, lottery_id: str, at_ms: int) -> None:
-        """Have `due` name the lottery from `at_ms` on."""
+    async def schedule(self, room_id: str, lottery_id: str, at_ms: int) -> bool:
+        """Have `due` name the lottery from `at_ms` on. False when it already did."""
         ...
 
     async def unschedule(self, room_id: str, lottery_id: str) -> None: ...

@@ -174,9 +174,10 @@ class RedisLotteries:
             kept: Any = await self._redis.hget(keys.receipts(room_id, lottery_id), user_id)
         return _receipt(kept) if kept is not None else None
 
-    async def schedule(self, room_id: str, lottery_id: str, at_ms: int) -> None:
+    async def schedule(self, room_id: str, lottery_id: str, at_ms: int) -> bool:
         with reachable():
-            await self._redis.zadd(keys.LOTTERIES_DUE, {f"{room_id}/{lottery_id}": at_ms})
+            entry = {f"{room_id}/{lottery_id}": at_ms}
+            return bool(await self._redis.zadd(keys.LOTTERIES_DUE, entry, ch=True))
 
     async def unschedule(self, room_id: str, lottery_id: str) -> None:
         with reachable():
