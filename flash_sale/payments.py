@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,6 +85,11 @@ def verify(secret: bytes, header: str | None, body: bytes, now_ms: int) -> None:
         raise Refused("bad_signature", "The signature does not match the body.")
     if abs(now_ms // 1000 - int(match[1])) > SIGNATURE_AGE_S_MAX:
         raise Refused("stale_signature", "The signature is too old or from the future.")
+
+
+def header_of(headers: Mapping[str, str], name: str) -> str | None:
+    """A header whatever the case of its name."""
+    return next((text for key, text in headers.items() if key.lower() == name.lower()), None)
 
 
 def parse_callback(body: bytes) -> Callback:

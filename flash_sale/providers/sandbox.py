@@ -15,6 +15,7 @@ from flash_sale.payments import (
     Callback,
     Payment,
     PaymentStatus,
+    header_of,
     parse_callback,
     verify,
 )
@@ -41,11 +42,7 @@ class SandboxProvider:
         return Opened(f"/cashier/{payment.payment_id}")
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes, now_ms: int) -> Callback:
-        signature = next(
-            (text for name, text in headers.items() if name.lower() == SIGNATURE_HEADER.lower()),
-            None,
-        )
-        verify(self._secret, signature, body, now_ms)
+        verify(self._secret, header_of(headers, SIGNATURE_HEADER), body, now_ms)
         return parse_callback(body)
 
     async def query(self, payment: Payment) -> Callback | None:
