@@ -15,6 +15,7 @@ import { RoomStore } from "./liveroom/store.js";
 
 export { CLOSE_BAD_TOKEN, CLOSE_BANNED, CLOSE_KICKED, CLOSE_ROOM_ENDED, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
 
+const OPEN = 1; // WebSocket.OPEN
 const SUBPROTOCOL = "liveroom.v1.json";
 const HELLO_MS = 8_000;
 const PING_MS_DEFAULT = 25_000;
@@ -63,7 +64,7 @@ export class LiveroomClient extends Emitter {
   #backoff;
   #clock = new ServerClock();
   #store = new RoomStore();
-  #requests = new Requests((command) => this.#socket.send(JSON.stringify(command)));
+  #requests = new Requests((command) => this.#write(command));
   #socket = null;
   #timer = null;
   #pinger = null;
@@ -272,6 +273,11 @@ export class LiveroomClient extends Emitter {
     globalThis.document?.removeEventListener("visibilitychange", this.#wake);
     this.closeCode = code;
     this.#setStatus(status);
+  }
+
+  /** On a socket that is already closing nothing is sent: `lost` decides about it when the close is told. */
+  #write(command) {
+    if (this.#socket.readyState === OPEN) this.#socket.send(JSON.stringify(command));
   }
 
   // Frames ----------------------------------------------------------------------------------------------------
