@@ -33,6 +33,7 @@ from room.storage.sql import SqlArchive
 from room.word_lists import default_words
 from server import database
 from server.active_rooms import ActiveRooms
+from server.banks import BankLine, LateCalls, real_banks
 from server.bus import Bus
 from server.clock import Clock
 from server.config import Settings
@@ -89,7 +90,9 @@ async def build_worker(settings: Settings, index: int, stack: AsyncExitStack) ->
     session = await stack.enter_async_context(
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALLBACK_WITHIN_S))
     )
-    sale = _flash_sale(settings, sale_redis, engine, session)
+    late_calls = LateCalls()
+    stack.push_async_callback(late_calls.close)
+    sale = _flash_sale(settings, sale_redis, engine, session, late_calls)
     room = _room(worker_id, room_redis, bus_redis, engine)
     services = _services(settings, sale, room, room_redis, engine)
     gateway = Gateway(services)
@@ -130,6 +133,7 @@ def _flash_sale(
     client: redis_asyncio.Redis,
     engine: AsyncEngine,
     session: aiohttp.ClientSession,
+    late_calls: LateCalls,
 ) -> FlashSale:
     async def post(url: str, headers: dict[str, str], body: bytes) -> int:
         async with session.post(url, data=body, headers=headers) as response:
@@ -144,6 +148,9 @@ def _flash_sale(
         callback_url=lambda: callback,
         post=post,
         new_token=secrets.token_urlsafe,
+        banks=real_banks(settings, BankLine(session), now_ms),
+        sandbox="open" if settings.sandbox_is_open else "closed",
+        later=late_calls.later,
     )
 
 
@@ -206,6 +213,7 @@ def _services(
         sales=sale.desk,
         reserve=sale.engine,
         checkout=sale.checkout,
+        refunding=sale.refunding,
         bank=sale.bank,
         auditor=sale.auditor,
         sale_numbers=sale.numbers,

@@ -18,7 +18,15 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -34,6 +42,20 @@ NOT_SETTINGS = frozenset({"LIVEROOM_CONFIG", "LIVEROOM_HOST_TOKEN", "LIVEROOM_ST
 SECRET_BYTES_MIN = 32  # off loopback; RFC 7518 section 3.2 for HS256
 SECRETS_FILE = "secrets.json"
 SECRET_KEYS = ("jwt_secret", "payment_secret")
+KEY_NOTE = "PEM or base64 text, or @ and the path of its file"
+PROVIDER_KEYS = {
+    "stripe": ("stripe_secret_key", "stripe_webhook_secret"),
+    "wechat": (
+        "wechat_mchid",
+        "wechat_appid",
+        "wechat_serial",
+        "wechat_private_key",
+        "wechat_api_v3_key",
+        "wechat_public_key",
+        "wechat_public_key_id",
+    ),
+    "alipay": ("alipay_app_id", "alipay_seller_id", "alipay_private_key", "alipay_public_key"),
+}
 WILDCARD_HOSTS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 
 
@@ -64,6 +86,22 @@ class Settings(BaseModel):
     public_url: str = Field("", description="empty: http://host:port")
     dev: bool = False
 
+    stripe_secret_key: SecretStr = SecretStr("")
+    stripe_webhook_secret: SecretStr = Field(SecretStr(""), description="whsec_… of the endpoint")
+    wechat_mchid: str = ""
+    wechat_appid: str = ""
+    wechat_serial: str = Field("", description="serial number of the merchant's certificate")
+    wechat_private_key: SecretStr = Field(SecretStr(""), description=KEY_NOTE)
+    wechat_api_v3_key: SecretStr = SecretStr("")
+    wechat_public_key: SecretStr = Field(SecretStr(""), description=KEY_NOTE + "; WeChat's own")
+    wechat_public_key_id: str = Field("", description="PUB_KEY_ID_…, or a certificate's serial")
+    alipay_app_id: str = ""
+    alipay_seller_id: str = Field("", description="2088…")
+    alipay_private_key: SecretStr = Field(SecretStr(""), description=KEY_NOTE)
+    alipay_public_key: SecretStr = Field(SecretStr(""), description=KEY_NOTE + "; Alipay's own")
+    alipay_gateway: str = "https://openapi.alipay.com/gateway.do"
+    alipay_product: Literal["page", "wap"] = "page"
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     drain_s: float = Field(10.0, ge=0, le=600, description="from SIGTERM to the last close")
@@ -89,6 +127,15 @@ class Settings(BaseModel):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @model_validator(mode="after")
+    def _whole_providers(self) -> Self:
+        for name, keys in PROVIDER_KEYS.items():
+            given = [key for key in keys if _is_given(getattr(self, key))]
+            missing = [key for key in keys if key not in given]
+            if given and missing:
+                raise ValueError(f"{name} needs {', '.join(missing)} too")
+        return self
+
     @field_validator("roles")
     @classmethod
     def _known_roles(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,11 +156,24 @@ class Settings(BaseModel):
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)
 
+    @property
+    def payment_providers(self) -> frozenset[str]:
+        """The real ones that are configured."""
+        return frozenset(
+            name for name, keys in PROVIDER_KEYS.items() if _is_given(getattr(self, keys[0]))
+        )
+
+    @property
+    def sandbox_is_open(self) -> bool:
+        """Play money is for trying out: never beside real money, except in dev mode."""
+        return self.dev or not self.payment_providers
+
     def to_wire(self) -> bytes:
         """Everything, secrets included, for the pipe to a worker. Never for a log."""
         plain = self.model_dump(mode="json")
-        for key in SECRET_KEYS:
-            plain[key] = getattr(self, key).get_secret_value()
+        for key in type(self).model_fields:
+            if isinstance(secret := getattr(self, key), SecretStr):
+                plain[key] = secret.get_secret_value()
         return orjson.dumps(plain)
 
     @classmethod
@@ -150,6 +210,10 @@ def settings_for(data_dir: Path, **given: Any) -> Settings:  # noqa: ANN401 - an
     """Complete settings without file or environment; for tests and embedding."""
     values = {"data_dir": data_dir, "port": 0, **given}
     return _complete(Settings.model_validate(values))
+
+
+def _is_given(value: str | SecretStr) -> bool:
+    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def is_loopback(host: str) -> bool:

@@ -16,6 +16,7 @@ from flash_sale.audit import Auditor
 from flash_sale.checkout import Checkout
 from flash_sale.desk import SaleDesk
 from flash_sale.providers.sandbox import SandboxBank
+from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
 from room.errors import Lost, Unavailable
 from room.events import Event
@@ -61,6 +62,7 @@ class Services:
     sales: SaleDesk
     reserve: ReserveEngine
     checkout: Checkout
+    refunding: Refunding
     bank: SandboxBank
     auditor: Auditor
     sale_numbers: SaleNumbers

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
 
-from server.api.access import path_id, require_login, services_of
+from flash_sale.providers.sandbox_tricks import (
+    COPIES_MAX,
+    LATE_MS_MAX,
+    NO_TRICKS,
+    Forgery,
+    Tricks,
+)
+from flash_sale.refunds import (
+    REFUND_LINES_MAX,
+    REFUND_QTY_MAX,
+    RefundAsk,
+    RefundReason,
+    StockReturn,
+)
+from server.api.access import path_id, require, require_login, services_of
 from server.api.responses import body_as, body_bytes, reply
+from server.commands.fields import Id
+from server.errors import CommandRefused
+from server.registry import STAFF
+
+CENTS_MAX = 10**12
+KEY_CHARS_MAX = 128
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+Cents = Annotated[int, msgspec.Meta(ge=1, le=CENTS_MAX)]
 
 routes = web.RouteTableDef()
 
@@ -31,7 +54,7 @@ async def show_order(request: web.Request) -> web.Response:
 class Pay(msgspec.Struct, frozen=True):
     """`POST /v1/orders/{id}/pay`."""
 
-    provider: Literal["sandbox"] = "sandbox"
+    provider: Literal["sandbox", "stripe", "wechat", "alipay"] = "sandbox"
 
 
 @routes.post("/v1/orders/{order_id}/pay")
@@ -54,6 +77,58 @@ async def cancel_order(request: web.Request) -> web.Response:
     return reply(await services.checkout.cancel(order_id, user.user_id, services.hub.now_ms()))
 
 
+class RefundLine(msgspec.Struct, frozen=True):
+    """Pieces of one SKU of the order."""
+
+    sku_id: Id
+    qty: Annotated[int, msgspec.Meta(ge=1, le=REFUND_QTY_MAX)]
+
+
+class AskRefund(msgspec.Struct, frozen=True):
+    """`POST /v1/orders/{id}/refund`. Nothing but a reason gives back all that is left."""
+
+    reason: RefundReason
+    amount_cents: Cents | None = None
+    lines: Annotated[list[RefundLine], msgspec.Meta(max_length=REFUND_LINES_MAX)] = []
+    restock: bool = False
+    key: Annotated[str, msgspec.Meta(max_length=KEY_CHARS_MAX)] = ""
+
+
+@routes.post("/v1/orders/{order_id}/refund")
+async def refund_order(request: web.Request) -> web.Response:
+    """Give a paid order's money back, whole or in part; for staff of its room."""
+    services, staff = services_of(request), require(request, STAFF)
+    body = await body_as(request, AskRefund)
+    key = request.headers.get("Idempotency-Key", body.key)
+    if not _KEY.fullmatch(key):
+        raise CommandRefused("bad_request", "a refund needs a key: Idempotency-Key or key")
+    order = await services.checkout.order(path_id(request, "order_id"))
+    if not staff.allows_room(str(order["room_id"])):
+        raise CommandRefused("not_found", "there is no such order")
+    ask = RefundAsk(
+        reason=body.reason,
+        amount_cents=body.amount_cents,
+        lines=tuple((line.sku_id, line.qty) for line in body.lines),
+        stock=StockReturn.RETURNING if body.restock else StockReturn.KEPT,
+    )
+    order_id = str(order["order_id"])
+    refund = await services.refunding.request(
+        order_id, ask, actor=staff.user_id, key=key, now_ms=services.hub.now_ms()
+    )
+    return reply({"refund": refund, "order": await services.checkout.order(order_id)})
+
+
+@routes.get("/v1/orders/{order_id}/refunds")
+async def list_refunds(request: web.Request) -> web.Response:
+    """The refunds of an order, oldest first; for its buyer and for staff of its room."""
+    services, user = services_of(request), require_login(request)
+    order = await services.checkout.order(path_id(request, "order_id"))
+    is_staff = user.is_staff and user.allows_room(str(order["room_id"]))
+    if not is_staff and order["user_id"] != user.user_id:
+        raise CommandRefused("not_found", "there is no such order")
+    return reply({"refunds": await services.refunding.of_order(str(order["order_id"]))})
+
+
 @routes.get("/v1/payments/{payment_id}")
 async def show_payment(request: web.Request) -> web.Response:
     """What the cashier shows; the id is unguessable and stands for the permission."""
@@ -66,15 +141,38 @@ class Press(msgspec.Struct, frozen=True):
     """`POST /v1/payments/{id}/sandbox`."""
 
     outcome: Literal["succeeded", "failed"]
+    late_ms: Annotated[int, msgspec.Meta(ge=0, le=LATE_MS_MAX)] = 0
+    duplicate: Annotated[int, msgspec.Meta(ge=0, le=COPIES_MAX)] = 0
+    lose: bool = False
+    reorder: bool = False
+    forge: Forgery | None = None
+    amount_cents: Cents | None = None
+
+    @property
+    def tricks(self) -> Tricks:
+        """How the bank is to misbehave."""
+        return Tricks(
+            late_ms=self.late_ms,
+            duplicate=self.duplicate,
+            lose=self.lose,
+            reorder=self.reorder,
+            forge=self.forge,
+            amount_cents=self.amount_cents,
+        )
 
 
 @routes.post("/v1/payments/{payment_id}/sandbox")
 async def press_button(request: web.Request) -> web.Response:
-    """The sandbox cashier's button: the bank decides and sends its signed callback."""
+    """The sandbox cashier's button: the bank decides and sends its signed callback.
+
+    Only in dev mode may it be told to misbehave.
+    """
     services = services_of(request)
     payment_id = path_id(request, "payment_id")
     body = await body_as(request, Press)
-    await services.bank.press(payment_id, body.outcome, services.hub.now_ms())
+    if body.tricks != NO_TRICKS and not services.settings.dev:
+        raise CommandRefused("forbidden", "the bank only misbehaves in dev mode")
+    await services.bank.press(payment_id, body.outcome, services.hub.now_ms(), body.tricks)
     return reply({"accepted": True}, status=202)
 
 
@@ -88,6 +186,9 @@ async def receive_callback(request: web.Request) -> web.Response:
         await body_bytes(request),
         services.hub.now_ms(),
     )
+    if outcome.acknowledgement is not None:
+        content_type, text = outcome.acknowledgement
+        return web.Response(body=text, content_type=content_type)
     return reply(
         {
             "status": outcome.status,
