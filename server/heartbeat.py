@@ -56,6 +56,11 @@ class Heartbeat:
         await self._count_visitors()
         self._sweep()
 
+    async def farewell(self) -> None:
+        """The last round, when the viewers have left: nothing counted here stays untold."""
+        self._watch_told_ms = 0
+        await self.beat()
+
     async def pulse(self, room: LiveRoom) -> None:
         """Report and learn one room's counts; notice when its history differs from Redis'."""
         counters = dict(room.counters)

@@ -6,6 +6,7 @@ What it is made of is put together in `app.py`; what it does at intervals belong
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
 from collections.abc import Awaitable, Callable
@@ -97,6 +98,9 @@ class Worker:
         await self.clock.stop()
         await end_all(self._loops)
         await self._runner.cleanup()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_S):
+                await self.services.heartbeat.farewell()
         await self._close_sales()
         await self.services.bus.stop()
         log.info("worker_stopped")
