@@ -200,6 +200,9 @@ class Viewer:
                 self._wire = wire
                 return await self._say_hello(self.position if resume else None)
         except BaseException:
+            # The answer may come in the very moment we give up: whoever called tries again, so
+            # nobody else must be told of a loss and come back a second time.
+            self.welcome = False
             if wire.transport is not None:
                 wire.transport.abort()
             raise
