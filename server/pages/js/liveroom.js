@@ -20,6 +20,7 @@ const SUBPROTOCOL = "liveroom.v1.json";
 const HELLO_MS = 8_000;
 const PING_MS_DEFAULT = 25_000;
 const PING_ANSWER_MS = 8_000;
+const DOUBT_ANSWER_MS = 2_500; // where the browser itself says that the line may be gone
 const EARLY_PINGS_MS = [200, 1_200]; // two more clock samples soon after hello
 const BUY_MS_MAX = 20_000; // how long a purchase without a known outcome is asked again
 const BUY_PAUSE_MS = 400;
@@ -103,6 +104,7 @@ export class LiveroomClient extends Emitter {
   start() {
     if (this.status !== "idle" && this.status !== "closed") return;
     globalThis.addEventListener?.("online", this.#wake);
+    globalThis.addEventListener?.("offline", this.#doubt);
     globalThis.document?.addEventListener("visibilitychange", this.#wake);
     this.#connect();
   }
@@ -153,7 +155,12 @@ export class LiveroomClient extends Emitter {
 
   #wake = () => {
     if (this.status === "waiting" && globalThis.document?.visibilityState !== "hidden") this.#connect();
-    else if (this.status === "online") this.#ping();
+    else this.#doubt();
+  };
+
+  /** "Offline" is a hint only: this machine's own server, or another network, may still be reached. */
+  #doubt = () => {
+    if (this.status === "online") this.#ping(DOUBT_ANSWER_MS);
   };
 
   #setStatus(status, extra = {}) {
@@ -231,11 +238,11 @@ export class LiveroomClient extends Emitter {
     this.#earlyPings = EARLY_PINGS_MS.map((ms) => setTimeout(() => this.#ping(), ms));
   }
 
-  async #ping() {
+  async #ping(answerMs = PING_ANSWER_MS) {
     const socket = this.#socket;
     const sent = performance.now();
     try {
-      const { server_ms: serverMs } = await this.#requests.send("ping", {}, PING_ANSWER_MS);
+      const { server_ms: serverMs } = await this.#requests.send("ping", {}, answerMs);
       this.#clock.sample(sent, performance.now(), serverMs);
     } catch (error) {
       if (error.code === "timeout") this.#lost(socket, 1006);
@@ -270,6 +277,7 @@ export class LiveroomClient extends Emitter {
     this.#drop(1000);
     this.#requests.abandon("closed");
     globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.removeEventListener?.("offline", this.#doubt);
     globalThis.document?.removeEventListener("visibilitychange", this.#wake);
     this.closeCode = code;
     this.#setStatus(status);

@@ -20,7 +20,7 @@ addEventListener("offline", () => (online.value = false));
 
 export function ReconnectBanner() {
   const { status } = view.status.value;
-  const away = !online.value || status === "waiting" || (status === "connecting" && client.epoch !== null);
+  const away = status === "waiting" || (status === "connecting" && client.epoch !== null);
   useEffect(() => {
     if (!away) {
       late.value = false;
