@@ -127,7 +127,9 @@ def test_targets_on_the_picture_are_big_enough_for_a_thumb(room: Room, people: P
     expect(viewer.get_by_test_id("card-popup")).to_be_visible()
     for button in viewer.locator(".stage button:visible:not(.comment-pill)").all():
         missed = button.evaluate(_MISSED_TAPS, TAP_PX_MIN)
-        assert missed == [], f"{button.inner_text() or button.get_attribute('aria-label')}: {missed}"
+        assert missed == [], (
+            f"{button.inner_text() or button.get_attribute('aria-label')}: {missed}"
+        )
     assert beyond_the_edge(viewer) == []
 
 

@@ -53,6 +53,7 @@ def test_what_was_missed_offline_is_made_up_for(room: Room, people: People) -> N
     people.allow(BROKEN_LINE)
     viewer, witness = people.viewer(room, alone=True), people.viewer(room)
     doomed = room.say("要删的一句")
+    expect(viewer.get_by_test_id("comment")).to_have_count(1)
     room.say("留下的一句")
     expect(viewer.get_by_test_id("comment")).to_have_count(2)
     viewer.context.set_offline(True)
