@@ -15,10 +15,12 @@ from aiohttp import web
 
 from server import __version__
 from server.error_codes import ERRORS, CloseCode
+from server.hello import HelloParams
 from server.registry import Command, all_commands
 from server.wire import SUBPROTOCOLS
 
 _SCHEMAS = "#/components/schemas/"
+_HELLO = "The first command of a socket: who is there, and what was seen last."
 _PATH_NAME = re.compile(r"\{(\w+)\}")
 
 
@@ -46,20 +48,20 @@ def _error_schema() -> dict[str, Any]:
 
 
 def _command_schema(command: Command[Any]) -> dict[str, Any]:
-    reference = _command_schemas()[0][command.op]
+    return _addressed(command.op, command.summary, _command_schemas()[0][command.op])
+
+
+def _addressed(op: str, summary: str, reference: str) -> dict[str, Any]:
+    """The schema of a whole command: its id and op beside its own fields."""
     head = {
         "type": "object",
         "required": ["id", "op"],
         "properties": {
             "id": {"type": "integer", "minimum": 0},
-            "op": {"const": command.op},
+            "op": {"const": op},
         },
     }
-    return {
-        "title": command.op,
-        "description": command.summary,
-        "allOf": [head, {"$ref": reference}],
-    }
+    return {"title": op, "description": summary, "allOf": [head, {"$ref": reference}]}
 
 
 def _http_routes() -> list[tuple[str, str, str]]:
@@ -130,7 +132,11 @@ def openapi() -> dict[str, Any]:
 @cache
 def asyncapi() -> dict[str, Any]:
     """The WebSocket protocol."""
-    commands = {
+    (hello,), components = msgspec.json.schema_components(
+        [HelloParams], ref_template=_SCHEMAS + "{name}"
+    )
+    commands = {"hello": {"payload": _addressed("hello", _HELLO, hello["$ref"]), "summary": _HELLO}}
+    commands |= {
         command.op: {"payload": _command_schema(command), "summary": command.summary}
         for command in all_commands()
     }
@@ -158,6 +164,6 @@ def asyncapi() -> dict[str, Any]:
         },
         "components": {
             "messages": {**commands, "tick": tick},
-            "schemas": {**_command_schemas()[1], "Error": _error_schema()},
+            "schemas": {**_command_schemas()[1], **components, "Error": _error_schema()},
         },
     }
