@@ -113,19 +113,19 @@ class Settler:
         self, sale: Sale, payment: Payment, settlement: Settlement, now_ms: int
     ) -> None:
         seq = settlement.reservation.journal_seq if settlement.reservation else 0
-        moved = False
         for move in (OrderMove.PAY, OrderMove.RECLAIM):
-            moved = moved or await self._orders.move(
+            if await self._orders.move(
                 payment.order_id,
                 move,
                 at_ms=now_ms,
                 journal_seq=seq,
                 payment_id=payment.payment_id,
-            )
+            ):
+                break
         resolved = await self._payments.resolve_as_order(payment.payment_id)
         if settlement.levels:
             self._hooks.on_stock(sale.sale_id, sale.room_id, settlement.levels)
-        if moved or resolved:
+        if resolved:  # once in all; the order may have been moved by the journal or a second call
             await self._tell(payment.order_id)
 
     async def _become_refund(self, payment: Payment, outcome: str, now_ms: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 from redis.asyncio import Redis
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flash_sale.checkout import CallbackOutcome
 from flash_sale.payments import SIGNATURE_HEADER, sign
+from flash_sale.ports import PaymentProvider
 from flash_sale.reserve import Answer, Buyer
 from flash_sale.sale import Level, Sale, SaleSpec, SkuSpec
 from flash_sale.storage.scripts import source
@@ -29,11 +30,13 @@ class Shop:
         engine: AsyncEngine,
         numbers: Iterator[int],
         source_of: Callable[[str], str] = source,
+        banks: Sequence[PaymentProvider] = (),
     ) -> None:
         self.redis = redis
         self.database = engine
         self.now_ms = START_MS
         self.numbers = numbers
+        self.banks = banks
         self.posted: list[tuple[dict[str, str], bytes]] = []
         self.delivering = True
         self.stock_seen: list[dict[str, Level]] = []
@@ -45,6 +48,7 @@ class Shop:
             callback_url=lambda: "http://shop/callback",
             post=self._post,
             new_token=lambda size: f"t{next(self.numbers)}",
+            banks=banks,
             now_ms=lambda: self.now_ms,
             source_of=source_of,
         )
@@ -53,7 +57,7 @@ class Shop:
 
     def another_worker(self) -> Shop:
         """A second worker of the same shop, with the same clock at this moment."""
-        other = Shop(self.redis, self.database, self.numbers)
+        other = Shop(self.redis, self.database, self.numbers, banks=self.banks)
         other.now_ms = self.now_ms
         return other
 
@@ -82,8 +86,10 @@ class Shop:
         assert answer.held is not None, answer
         return str(answer.held["order_id"])
 
-    async def begin(self, order_id: str, user_id: str) -> str:
-        view = await self.sale.checkout.begin_payment(order_id, user_id, now_ms=self.now_ms)
+    async def begin(self, order_id: str, user_id: str, provider: str = "sandbox") -> str:
+        view = await self.sale.checkout.begin_payment(
+            order_id, user_id, provider, now_ms=self.now_ms
+        )
         return view.payment_id
 
     async def callback(
