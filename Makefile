@@ -66,7 +66,10 @@ prove-stampede: setup  ## 300 buyers on two workers for 1, 7 and 100 units, twen
 prove-crash: setup  ## A sale while workers and Redis are killed every few seconds
 	$(BIN)/python -m loadtest.crash --seed 1 --seconds 60
 
+prove-unpaid: setup  ## Holds that nobody pays: all stock back within two seconds, and sold again
+	$(BIN)/python -m loadtest.unpaid
+
 clean:  ## Remove the virtual environment and caches (not data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
 
-.PHONY: help setup check format format-check lint types imports unit test demo docs bench prove-stampede prove-crash clean
+.PHONY: help setup check format format-check lint types imports unit test demo docs bench prove-stampede prove-crash prove-unpaid clean

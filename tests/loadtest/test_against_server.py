@@ -21,6 +21,7 @@ from loadtest.own_server import OwnServer
 from loadtest.plan import Plan
 from loadtest.stampede import run_stampede
 from loadtest.swarm import run_swarm
+from loadtest.unpaid import BACK_WITHIN_S, run_unpaid
 
 PROJECT = Path(__file__).resolve().parents[2]
 WAIT_S = 30.0
@@ -54,6 +55,14 @@ async def test_a_swarm_with_cuts_and_a_sale_loses_and_oversells_nothing(server: 
     assert found["delivered_percent"] == 100
     assert found["reservations"] == 15
     assert found["came_back"] > 0
+
+
+@pytest.mark.slow
+async def test_holds_that_nobody_pays_are_back_in_time_and_sell_again(server: OwnServer) -> None:
+    lapses, failures = await run_unpaid(server.url, jwt_secret=server.jwt_secret, stock=40)
+    assert failures == []
+    assert [lapse.sold_again for lapse in lapses] == [40]
+    assert all(lapse.back_after_s <= BACK_WITHIN_S for lapse in lapses)
 
 
 @pytest.mark.slow
