@@ -71,16 +71,29 @@ async def http(house: House, aiohttp_client: Callable[[web.Application], Awaitab
     return await aiohttp_client(worker.app)
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
-    """Starts `liveroom serve` as a real process; ends all that were started."""
-    started: list[RunningServer] = []
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Real processes for the tests of a module; all are ended with it."""
+    servers = Servers(tmp_path_factory.mktemp("served"))
+    yield servers
+    servers.end()
 
-    def serve(*flags: str, data: str = "data") -> RunningServer:
-        server = RunningServer(tmp_path / data, "--log-level", "warning", *flags)
-        started.append(server)
-        return server.__enter__()
 
-    yield serve
-    for server in started:
-        server.__exit__()
+class Servers:
+    """Starts `liveroom serve`, and again on the same data after it has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: dict[str, RunningServer] = {}
+
+    def running(self, data: str, *flags: str) -> RunningServer:
+        """The server on this data directory: the one that runs, or a new one."""
+        server = self._started.get(data)
+        if server is None or server.process.poll() is not None:
+            server = RunningServer(self._folder / data, "--log-level", "warning", *flags)
+            self._started[data] = server.__enter__()
+        return server
+
+    def end(self) -> None:
+        for server in self._started.values():
+            server.__exit__()
