@@ -109,8 +109,7 @@ def test_a_sheet_keeps_the_focus_and_gives_it_back(room: Room, people: People) -
     menu = viewer.get_by_test_id("menu")
     menu.focus()
     viewer.keyboard.press("Enter")
-    sheet = viewer.get_by_test_id("menu-sheet")
-    expect(sheet).to_be_visible()
+    expect(viewer.get_by_test_id("menu-sheet")).to_be_focused()
     inside = "document.querySelector('[data-testid=menu-sheet]').contains(document.activeElement)"
     for _ in range(12):
         viewer.keyboard.press("Tab")
