@@ -52,8 +52,7 @@ def fill(room: Room) -> str:
     return sale_id
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "lang"), [(PHONE, "zh"), (DESK, "en")], ids=["phone", "desk"])
 def test_the_player_has_no_serious_finding(
     room: Room, people: People, size: Size, lang: str
 ) -> None:

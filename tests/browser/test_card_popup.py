@@ -29,7 +29,7 @@ _NOTE_CLICKS = """window.clicks = {};
 def popup_ms(console: Page, viewer: Page, product_id: str) -> float:
     """From the host's click to the card standing in the viewer's page."""
     console.get_by_test_id(f"card-show-{product_id}").click()
-    viewer.wait_for_function("id => window.popups[id]", arg=product_id)
+    expect(viewer.get_by_test_id("card-popup")).to_have_attribute("data-product", product_id)
     shown = viewer.evaluate("id => window.popups[id]", product_id)
     clicked = console.evaluate("id => window.clicks[id]", f"card-show-{product_id}")
     return float(shown - clicked)
