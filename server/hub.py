@@ -101,9 +101,13 @@ class Hub(BusListener):
         )
         self.rooms[room_id] = room  # from here the bus feeds it; nobody is let in before the rest
         room.used_ms = self.now_ms()
-        room.recent.extend(await self._store.recent_comments(room_id))
-        for prepare in self.on_opened:
-            await prepare(room)
+        try:
+            room.recent.extend(await self._store.recent_comments(room_id))
+            for prepare in self.on_opened:
+                await prepare(room)
+        except BaseException:
+            self.let_go(room_id)  # half a room must not be taken for a whole one by the next
+            raise
         self.ticker.flush_now(room)
         return room
 
