@@ -71,30 +71,20 @@ def assemble(
     now_ms: Callable[[], int] | None = None,
     source_of: Callable[[str], str] = source,
 ) -> FlashSale:
-    """`redis` must not retry by itself and must time out in about a second.
-
-    `banks` are real providers; with `sandbox` closed nobody can pay with play money. `later` lets
-    the sandbox be late. `now_ms` replaces Redis' clock and `source_of` the scripts, in tests only.
-    """
+    """`redis` must not retry by itself and must time out in about a second. `banks` are real
+    providers; with `sandbox` closed nobody pays with play money, `later` lets it be late. `now_ms`
+    replaces Redis' clock and `source_of` the scripts, in tests only."""
     hooks = Hooks()
     scripts = Scripts(redis, source_of=source_of)
     stock = RedisStock(redis, scripts)
     sales, orders, payments = SqlSales(engine), SqlOrders(engine), SqlPayments(engine)
+    refunds, books = SqlRefunds(engine), SqlSandboxBooks(engine)
     directory = SaleDirectory(sales)
-    books = SqlSandboxBooks(engine)
     play: list[PaymentProvider] = [SandboxProvider(payment_secret, books)]
     providers = {bank.name: bank for bank in (*banks, *(play if sandbox == "open" else ()))}
     settler = Settler(stock, directory, orders, payments, providers, hooks, new_token, now_ms)
     refunding = Refunding(
-        stock,
-        directory,
-        orders,
-        payments,
-        SqlRefunds(engine),
-        providers,
-        hooks,
-        new_token,
-        now_ms,
+        stock, directory, orders, payments, refunds, providers, hooks, new_token, now_ms
     )
     consumer = JournalConsumer(stock, sales, orders)
     recovery = Recovery(stock, sales, consumer, hooks)

@@ -5,7 +5,7 @@ import { lang, t } from "../i18n.js";
 import { html } from "../ui/html.js";
 
 const ROWS_MAX = 60;
-const STATUS_CHIP = { held: "amber", placed: "amber", paid: "green", cancelled: "outline", expired: "outline", refunded: "red" };
+const STATUS_CHIP = { held: "amber", placed: "amber", paid: "green", cancelled: "outline", expired: "outline", partially_refunded: "red", refunded: "red" };
 
 export function Orders({ desk }) {
   const orders = desk.orders.value;

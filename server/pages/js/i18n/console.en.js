@@ -123,6 +123,7 @@ export default {
   "console.order_status.paid": "Paid",
   "console.order_status.cancelled": "Cancelled",
   "console.order_status.expired": "Expired",
+  "console.order_status.partially_refunded": "Partly refunded",
   "console.order_status.refunded": "Refunded",
   "console.paid_of": "{paid} of {orders} paid ({share})",
   "console.paid_orders": "Paid orders",

@@ -123,6 +123,7 @@ export default {
   "console.order_status.paid": "已付款",
   "console.order_status.cancelled": "已取消",
   "console.order_status.expired": "已超时",
+  "console.order_status.partially_refunded": "部分退款",
   "console.order_status.refunded": "已退款",
   "console.paid_of": "已付 {paid}/{orders}（{share}）",
   "console.paid_orders": "已付订单",

@@ -123,6 +123,7 @@ export default {
   "order.status.paid": "Paid",
   "order.status.cancelled": "Cancelled",
   "order.status.expired": "Timed out",
+  "order.status.partially_refunded": "Partly refunded",
   "order.status.refunded": "Refunded",
   "order.got": "You got it!",
   "order.preparing": "Preparing your order…",

@@ -123,6 +123,7 @@ export default {
   "order.status.paid": "已支付",
   "order.status.cancelled": "已取消",
   "order.status.expired": "已超时",
+  "order.status.partially_refunded": "部分退款",
   "order.status.refunded": "已退款",
   "order.got": "抢到了！",
   "order.preparing": "正在生成订单…",

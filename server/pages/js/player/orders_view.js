@@ -16,7 +16,7 @@ import { beginPayment, opened, orders, payBy, refreshOrders } from "./shop.js";
 
 export const listOpen = signal(false);
 
-const COLOURS = { held: "amber", placed: "amber", paid: "green", cancelled: "outline", expired: "outline", refunded: "outline" };
+const COLOURS = { held: "amber", placed: "amber", paid: "green", cancelled: "outline", expired: "outline", partially_refunded: "outline", refunded: "outline" };
 
 function Status({ order }) {
   return html`<span class=${`chip ${COLOURS[order.status]}`} data-testid="order-status" data-status=${order.status}>
