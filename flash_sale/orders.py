@@ -6,9 +6,14 @@ Pure. The scripts carry out the reservation's moves, SQL the order's; both follo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
+import msgspec
+
+from flash_sale.pricing import distribute
 from flash_sale.sale import Sale
 
 ORDER_ID_PATTERN = re.compile(r"o((\d{1,15})-[A-Za-z0-9_-]{1,40})")
@@ -132,6 +137,7 @@ class OrderLine:
     title: str
     qty: int
     unit_cents: int
+    paid_cents: int = 0  # what the line costs after all discounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,7 @@ class Order:
     paid_ms: int | None
     payment_id: str | None
     journal_seq: int
+    discounts: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def order_id(self) -> str:
@@ -172,10 +179,12 @@ class Order:
                     "title": line.title,
                     "qty": line.qty,
                     "unit_cents": line.unit_cents,
+                    "paid_cents": line.paid_cents,
                 }
                 for line in self.lines
             ],
             "amount_cents": self.amount_cents,
+            "discounts": [dict(discount) for discount in self.discounts],
             "currency": self.currency,
             "created_ms": self.created_ms,
             "pay_by_ms": self.pay_by_ms,
@@ -185,20 +194,38 @@ class Order:
         }
 
 
-def order_of(reservation: Reservation, sale: Sale) -> Order:
-    """The order a reservation is while it has no row of its own."""
+def discounts_in(answer: str | bytes) -> tuple[Mapping[str, Any], ...]:
+    """What took cents off, as the stored answer of a buy tells it."""
+    return tuple(msgspec.json.decode(answer).get("discounts", ()))
+
+
+def priced(
+    lines: Sequence[OrderLine], amount_cents: int, discounts: Sequence[Mapping[str, Any]]
+) -> tuple[OrderLine, ...]:
+    """The lines with what each really costs; the sums add up to `amount_cents`."""
+    full = [line.qty * line.unit_cents for line in lines]
+    parts = [cents - sum(d["lines"][at] for d in discounts) for at, cents in enumerate(full)]
+    if sum(parts) != amount_cents:  # what took the rest off is not known: in proportion
+        parts = list(distribute(amount_cents, full))
+    return tuple(replace(line, paid_cents=cents) for line, cents in zip(lines, parts, strict=True))
+
+
+def order_of(reservation: Reservation, sale: Sale, answer: str | None = None) -> Order:
+    """The order a reservation is while it has no row of its own; `answer` is the buy's."""
     lines = []
     for line in reservation.lines:
         sku = sale.sku(line.sku_id)
         product_id, title = (sku.product_id, sku.title) if sku else ("", line.sku_id)
         lines.append(OrderLine(line.sku_id, product_id, title, line.qty, line.unit_cents))
+    full = sum(line.qty * line.unit_cents for line in lines)
+    discounts = discounts_in(answer) if answer and full != reservation.amount_cents else ()
     return Order(
         suffix=reservation.suffix,
         room_id=sale.room_id,
         sale_id=sale.sale_id,
         user_id=reservation.user_id,
         status=ORDER_STATUS[reservation.state],
-        lines=tuple(lines),
+        lines=priced(lines, reservation.amount_cents, discounts),
         amount_cents=reservation.amount_cents,
         currency=sale.currency,
         created_ms=reservation.created_ms,
@@ -207,6 +234,7 @@ def order_of(reservation: Reservation, sale: Sale) -> Order:
         paid_ms=None,
         payment_id=reservation.payment_id,
         journal_seq=reservation.journal_seq,
+        discounts=discounts,
     )
 
 

@@ -14,8 +14,9 @@ from flash_sale.sale import Level, Phase, Sale, SaleSpec, Stage
 StockHook = Callable[[str, str, dict[str, Level]], None]
 OrderHook = Callable[[dict[str, object]], None]
 
-# One buy as the reserve script takes it: user id, key, fingerprint, suffix, lines.
-Buy = tuple[str, str, str, str, Sequence[tuple[str, int]]]
+# One buy as the reserve script takes it: user id, key, fingerprint, suffix, lines, cents off their
+# price, what took them off as a JSON list ('' for nothing).
+Buy = tuple[str, str, str, str, Sequence[tuple[str, int]], int, str]
 
 
 @dataclass(slots=True)

@@ -48,6 +48,21 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a buy costs less than its lines, decided and kept before stock is asked for.
+
+    `discounts` is a JSON list for the answer; `ask` makes requests for other benefits differ.
+    """
+
+    off_cents: int = 0
+    discounts: str = ""
+    ask: str = ""
+
+
+LIST_PRICE = Price()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """`code` is "held" or the refusal's. `raw` is the held answer, equal bytes on every replay."""
 
@@ -102,12 +117,20 @@ class ReserveEngine:
         self._now_ms = now_ms
         self._lanes: dict[str, _Lane] = {}
 
-    async def reserve(self, sale_id: str, buyer: Buyer, lines: Sequence[Line], key: str) -> Answer:
+    async def reserve(
+        self,
+        sale_id: str,
+        buyer: Buyer,
+        lines: Sequence[Line],
+        key: str,
+        *,
+        price: Price = LIST_PRICE,
+    ) -> Answer:
         """Hold every line or none. Never raises for a refusal: see `Answer.code`.
 
         `unknown_outcome` means it may have been held; the same `key` tells, for 24 h at least.
         """
-        wanted = _wanted(lines)
+        wanted = wanted_lines(lines)
         if wanted is None or KEY_PATTERN.fullmatch(key) is None:
             return _BAD_REQUEST
         if ID_PATTERN.fullmatch(sale_id) is None or ID_PATTERN.fullmatch(buyer.user_id) is None:
@@ -119,7 +142,8 @@ class ReserveEngine:
             return _UNAVAILABLE
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         token = self._new_token(SUFFIX_RANDOM_BYTES)
-        buy = (buyer.user_id, key, fingerprint(wanted), token, wanted)
+        asked = fingerprint(wanted, price.ask)
+        buy = (buyer.user_id, key, asked, token, wanted, price.off_cents, price.discounts)
         lane.waiting.append((buy, future))
         if lane.task is None:
             lane.task = asyncio.create_task(self._drain(sale_id, lane))
@@ -160,7 +184,7 @@ class ReserveEngine:
             if sale is None:
                 return [_NOT_FOUND] * len(buys)
             number = sale.number
-            numbered = [(u, k, f, f"{number}-{token}", ls) for u, k, f, token, ls in buys]
+            numbered = [(*buy[:3], f"{number}-{buy[3]}", *buy[4:]) for buy in buys]
             now_ms = self._now_ms() if self._now_ms is not None else 0
             decided = await self._stock.reserve(sale_id, now_ms, numbered)
         except Refused:
@@ -177,9 +201,9 @@ class ReserveEngine:
         return _answers(decided)
 
 
-def fingerprint(lines: Sequence[tuple[str, int]]) -> str:
+def fingerprint(lines: Sequence[tuple[str, int]], ask: str = "") -> str:
     """24 hex digits that differ when the request differs; the lines' order does not matter."""
-    text = repr(sorted(lines)).encode()
+    text = (repr(sorted(lines)) + ask).encode()
     return hashlib.blake2b(text, digest_size=12).hexdigest()
 
 
@@ -187,7 +211,7 @@ def _answers(decided: BatchAnswer) -> list[Answer]:
     return [Answer("held", raw) if raw[0] == 0x7B else _REFUSALS[raw] for raw in decided.answers]
 
 
-def _wanted(lines: Sequence[Line]) -> list[tuple[str, int]] | None:
+def wanted_lines(lines: Sequence[Line]) -> list[tuple[str, int]] | None:
     """The lines as pairs, or None. Types are strict: True, 1.0 and "1" are no quantities."""
     if not isinstance(lines, list | tuple) or not 1 <= len(lines) <= LINES_MAX:
         return None

@@ -6,7 +6,7 @@ answers `already`, the rows move by compare-and-set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from flash_sale.directory import SaleDirectory
 from flash_sale.errors import Refused, unknown_outcome
@@ -24,6 +24,11 @@ from flash_sale.refunds import Refund
 from flash_sale.sale import Sale
 
 REFUND_RANDOM_BYTES = 12
+Retake = Callable[[str, int], Awaitable[bool]]
+
+
+async def _nothing_to_retake(order_id: str, now_ms: int) -> bool:
+    return True
 
 
 class Settler:
@@ -46,6 +51,7 @@ class Settler:
         self._hooks = hooks
         self._new_token = new_token
         self._now_ms = now_ms
+        self.retake: Retake = _nothing_to_retake
 
     async def finish(self, payment: Payment, now_ms: int) -> Resolution:
         """Bring a captured payment to its end.
@@ -107,6 +113,8 @@ class Settler:
             at_ms=taken.reservation.expires_ms,
             journal_seq=taken.reservation.journal_seq,
         )
+        if not await self.retake(payment.order_id, taken.reservation.expires_ms):
+            return Settlement("coupon_used", taken.reservation, {})  # its price is another's now
         return await self._stock.reclaim(sale.sale_id, suffix, payment.payment_id, script_ms)
 
     async def _become_order(

@@ -12,7 +12,7 @@ from typing import ClassVar, Final, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from room.shapes import Card, Comment, Lottery, Product, Sale, Settings, User, Winner, plain
+from room.shapes import Card, Comment, Coupon, Lottery, Product, Sale, Settings, User, Winner, plain
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -88,6 +88,11 @@ class LotteryVoided(Event, frozen=True):
     t: ClassVar[str] = "lottery.voided"
     lottery_id: str
     reason: str
+
+
+class CouponDropped(Event, frozen=True):
+    t: ClassVar[str] = "coupon.dropped"
+    coupon: Coupon
 
 
 class CommentPinned(Event, frozen=True):

@@ -12,6 +12,7 @@ SALE_SKUS_MAX: Final = 50
 LOTTERIES_MAX: Final = 100
 LOTTERIES_OPEN_MAX: Final = 10
 WINNERS_KEPT_MAX: Final = 2_000  # over all lotteries of a room; older results stay in their proofs
+COUPONS_MAX: Final = 50
 PINNED_COMMENTS_MAX: Final = 3
 MUTES_MAX: Final = 1_000
 BANS_MAX: Final = 10_000

@@ -225,6 +225,10 @@ class RoomArchive(LotteryArchive, Protocol):
         """The newest events, oldest first: epoch, seq, ts, t, d."""
         ...
 
+    async def wins_of(self, user_id: str, limit: int = 100) -> list[dict[str, object]]:
+        """A person's won lotteries, newest first: lottery_id, room_id, prize, rank, won_ms."""
+        ...
+
     async def archived_seq(self, room_id: str) -> tuple[str, int] | None: ...
 
     async def record_staff_act(

@@ -157,6 +157,24 @@ class Lottery(msgspec.Struct, frozen=True):
     winners: tuple[Winner, ...] = ()
 
 
+class Coupon(msgspec.Struct, frozen=True):
+    """A dropped coupon as the room shows it; how many are left is counted beside it."""
+
+    coupon_id: str
+    title: str
+    scope: str
+    off_cents: int
+    percent: int
+    threshold_cents: int
+    quota: int
+    per_user: int
+    task: str
+    watch_s: int
+    segment: str
+    valid_s: int
+    closes_ms: int
+
+
 class Receipt(msgspec.Struct, frozen=True):
     """Proof of entry: `index` counts from 0, `running_hash` binds all entries up to this one."""
 

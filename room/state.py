@@ -17,6 +17,7 @@ from room import events as ev
 from room.errors import Refused
 from room.limits import (
     BANS_MAX,
+    COUPONS_MAX,
     DELETED_COMMENTS_MAX,
     LOTTERIES_MAX,
     MUTES_MAX,
@@ -28,6 +29,7 @@ from room.shapes import (
     Announcement,
     Card,
     Comment,
+    Coupon,
     Lottery,
     Product,
     Sale,
@@ -56,6 +58,7 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True):
     # sale → SKU → version of the stock level last told to the room; orders later levels
     levels_told: dict[str, dict[str, int]] = {}
     lotteries: dict[str, Lottery] = {}
+    coupons: dict[str, Coupon] = {}
     muted: dict[str, int] = {}  # user → until, Unix ms
     banned: dict[str, str] = {}  # user → who banned them
     deleted: tuple[str, ...] = ()  # newest last; older comments are shown to nobody anyway
@@ -137,6 +140,7 @@ CHANGED_PARTS: Final[dict[type[ev.Event], frozenset[str]]] = {
     ev.LotteryFrozen: frozenset({"lotteries"}),
     ev.LotteryDrawn: frozenset({"lotteries"}),
     ev.LotteryVoided: frozenset({"lotteries"}),
+    ev.CouponDropped: _NOTHING,  # `coupons` is told with the count of what is left
     ev.CommentPinned: frozenset({"room"}),
     ev.CommentUnpinned: frozenset({"room"}),
     ev.CommentDeleted: frozenset({"room"}),
@@ -167,6 +171,8 @@ def apply(state: RoomState, event: ev.Event) -> RoomState:
             return _sku_flagged(state, sale_id, sku_id, v, sold_out=False)
         case ev.LotteryOpened() | ev.LotteryFrozen() | ev.LotteryDrawn() | ev.LotteryVoided():
             return _lottery_moved(state, event)
+        case ev.CouponDropped(coupon):
+            return replace(state, coupons=_with_coupon(state.coupons, coupon))
         case ev.CommentPinned(comment):
             kept = _without_comment(state.pinned, comment.id)
             return replace(state, pinned=(comment, *kept)[:PINNED_COMMENTS_MAX])
@@ -269,6 +275,14 @@ def _cards_follow(state: RoomState, sale_id: str) -> RoomState:
 def card_sold_out(sale: Sale, sku_id: str | None) -> bool:
     """Whether a card tied to this sale, and perhaps to one of its SKUs, shows "sold out"."""
     return all(sku.sold_out for sku in sale.skus if sku_id is None or sku.sku_id == sku_id)
+
+
+def _with_coupon(coupons: dict[str, Coupon], coupon: Coupon) -> dict[str, Coupon]:
+    """Keep the newest; the one whose claiming ends first makes room."""
+    kept = {**coupons, coupon.coupon_id: coupon}
+    if len(kept) > COUPONS_MAX:
+        del kept[min(kept, key=lambda key: kept[key].closes_ms)]
+    return kept
 
 
 def _lottery_moved(

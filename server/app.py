@@ -38,6 +38,7 @@ from server.bus import Bus
 from server.clock import Clock
 from server.config import Settings
 from server.context import Services
+from server.couponing import Couponing
 from server.duties import run_once_duties
 from server.gateway import Gateway
 from server.heartbeat import Heartbeat
@@ -189,7 +190,8 @@ def _services(
     engine: AsyncEngine,
 ) -> Services:
     selling = Selling(hub=room.hub, rooms=room.rooms, desk=sale.desk, checkout=sale.checkout)
-    room.hub.on_opened = [room.heartbeat.pulse, selling.prepare]
+    couponing = Couponing(room.hub, sale.coupons)
+    room.hub.on_opened = [room.heartbeat.pulse, selling.prepare, couponing.show]
     sale.hooks.on_stock = selling.on_stock
     sale.hooks.on_order = selling.on_order
     lotteries = RedisLotteries(room_redis)
@@ -218,6 +220,10 @@ def _services(
         auditor=sale.auditor,
         sale_numbers=sale.numbers,
         selling=selling,
+        coupons=sale.coupons,
+        benefits=sale.benefits,
+        couponing=couponing,
+        rewards=sale.rewards,
         limits={rate: BucketTable(rate.per_second, rate.burst) for rate in RateClass},
         metrics=room.metrics,
         series=Series(room_redis),

@@ -13,7 +13,9 @@ from typing import Any, Protocol
 import redis.asyncio as redis_asyncio
 
 from flash_sale.audit import Auditor
+from flash_sale.benefits import Benefits
 from flash_sale.checkout import Checkout
+from flash_sale.coupon_desk import CouponDesk
 from flash_sale.desk import SaleDesk
 from flash_sale.providers.sandbox import SandboxBank
 from flash_sale.refunding import Refunding
@@ -29,6 +31,7 @@ from room.words import SensitiveWords
 from server.active_rooms import ActiveRooms
 from server.bus import Bus
 from server.config import Settings
+from server.couponing import Couponing
 from server.fanout import LiveRoom
 from server.heartbeat import Heartbeat
 from server.hub import Hub
@@ -44,6 +47,16 @@ class SaleNumbers(Protocol):
     """Orders and money of a room, as SQL knows them."""
 
     async def sale_numbers(self, room_id: str, now_ms: int) -> dict[str, Any]: ...
+
+
+class Rewards(Protocol):
+    """Points and commissions, as SQL knows them."""
+
+    async def points(self, user_id: str) -> dict[str, Any]: ...
+    async def set_rate(
+        self, room_id: str, product_id: str, host_id: str, rate_bp: int, *, actor: str, now_ms: int
+    ) -> None: ...
+    async def commissions(self, room_id: str, limit: int) -> dict[str, Any]: ...
 
 
 @dataclass(slots=True)
@@ -67,6 +80,10 @@ class Services:
     auditor: Auditor
     sale_numbers: SaleNumbers
     selling: Selling
+    coupons: CouponDesk
+    benefits: Benefits
+    couponing: Couponing
+    rewards: Rewards
     limits: dict[RateClass, BucketTable]
     metrics: Metrics
     series: Series

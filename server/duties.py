@@ -38,6 +38,12 @@ def run_once_duties(
     async def reconcile() -> int:
         return await reconciler.step(hub.now_ms())
 
+    async def log_claims() -> int:
+        return await services.coupons.step(hub.now_ms())
+
+    async def look_at_holds() -> int:
+        return await services.benefits.step(hub.now_ms())
+
     return (
         Duty("journal", consumer.step, 0.05, drain=True),
         Duty("holds", sweep, 0.2, drain=True),
@@ -45,6 +51,8 @@ def run_once_duties(
         Duty("lotteries", draw_lotteries, 0.2),
         Duty("archive", archive_rooms, 1.0),
         Duty("payments", reconcile, 1.0),
+        Duty("claims", log_claims, 0.2, drain=True),
+        Duty("benefits", look_at_holds, 5.0),
         Duty("recovery", recovery.step, 1.0),
         Duty("retire", sweeper.retire, 60.0),
     )

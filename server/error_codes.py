@@ -46,13 +46,17 @@ _TABLE = (
     ErrorCode("room_ended", 410, False, "The room has ended."),
     ErrorCode("slow_mode", 429, True, "Slow mode: wait before the next comment."),
     ErrorCode("sensitive", 422, False, "The text has a word that is not allowed."),
-    ErrorCode("not_qualified", 403, True, "The conditions of the lottery are not met."),
+    ErrorCode("not_qualified", 403, True, "The conditions of the lottery or coupon are not met."),
     # The sale
     ErrorCode("not_started", 409, True, "The sale has not started."),
     ErrorCode("ended", 410, False, "The sale has ended."),
     ErrorCode("not_eligible", 403, False, "This person may not take part."),
     ErrorCode("limit_reached", 409, False, "The limit per person is reached."),
     ErrorCode("sold_out", 409, False, "Nothing is left."),
+    ErrorCode("none_left", 409, False, "All of them are taken."),
+    ErrorCode("coupon_unavailable", 409, False, "This coupon cannot be used here and now."),
+    ErrorCode("below_threshold", 409, False, "The order is too small for this coupon."),
+    ErrorCode("points_short", 409, False, "There are fewer points than that."),
     ErrorCode("key_reused", 409, False, "This key was used for a different purchase."),
     ErrorCode("unknown_outcome", 503, True, "No answer in time: ask again with the same key."),
     # Payment

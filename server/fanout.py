@@ -63,6 +63,7 @@ class LiveRoom:
         self.recent: deque[bytes] = deque(maxlen=RECENT_COMMENTS_MAX)
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
         self.state: dict[str, Any] = {"online": 0, "likes": 0, "entries": 0, "peak": 0, "stock": {}}
+        self.state["coupons"] = {}
         self.state.update(stamp)
         self._greeting: tuple[Any, Any] | None = None
         self.totals: dict[str, int] = {}
@@ -73,6 +74,7 @@ class LiveRoom:
         self._parts: dict[str, Any] = {}
         self._parts_of: RoomState | None = None  # the state that `_parts` was made of
         self._speakers: set[str] = set()
+        self.deeds: set[tuple[str, str]] = set()  # coupon and user, tasks known to be done
         self.flushed_ms = 0
         self.used_ms = 0
         self._choose = choose

@@ -49,7 +49,7 @@ Server frames hold any of `re` (replies), `ev` (events `{{t, ts, d, seq?}}`), `s
 | lane | carries | guarantee |
 |---|---|---|
 | critical | the events listed below | numbered without gaps per room and epoch, replayed on resume, never left out |
-| state | `online likes entries peak room cards sales stock lotteries server_ms tick_ms` | absolute values, the latest wins; `stock` is merged per SKU, a higher `v` wins |
+| state | `online likes entries peak room cards sales stock lotteries coupons server_ms tick_ms` | absolute values, the latest wins; `stock` is merged per SKU, a higher `v` wins |
 | chat | `comment`, `notice` | sampled under the room's budget; own comments always shown; what is left out is counted in `drop` |
 | private | replies, `order.changed`, `won`, `muted` | to all sockets of one user; orders and wins can also be read over HTTP |
 """

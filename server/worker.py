@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from server.api import operation, orders, pages, rooms
+from server.api import me, operation, orders, pages, rooms
 from server.api.access import SERVICES
 from server.api.responses import errors_as_json, security_headers
 from server.clock import Clock
@@ -75,6 +75,7 @@ class Worker:
             asyncio.create_task(_every(PULSE_EVERY_S, self.services.heartbeat.beat)),
             asyncio.create_task(_every(1.0, self.services.selling.refresh_stock)),
             asyncio.create_task(_every(1.0, self._count_entries)),
+            asyncio.create_task(_every(0.5, self.services.couponing.show_all)),
             asyncio.create_task(_every(1.0, self._publish_metrics)),
             asyncio.create_task(_every(1.0, self._note_rooms)),
             asyncio.create_task(_every(EVERY_S, self._sample)),
@@ -151,7 +152,7 @@ def web_app(services: Services, gateway: Gateway) -> web.Application:
     )
     app[SERVICES] = services
     app.router.add_get("/v1/rooms/{room_id}/ws", gateway.handle)
-    for table in (rooms.routes, orders.routes, operation.routes, pages.routes):
+    for table in (rooms.routes, orders.routes, me.routes, operation.routes, pages.routes):
         app.add_routes(table)
     return app
 

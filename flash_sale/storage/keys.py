@@ -59,3 +59,19 @@ def all_of(sale_id: str) -> list[str]:
         reservations(sale_id),
         journal(sale_id),
     ]
+
+
+def coupon_keys(coupon_id: str) -> list[str]:
+    """A coupon's keys in the order its scripts take them.
+
+    HASH: quota, limit per person, end of claiming, how many are taken. HASH of claims: `#user` →
+    how many, `user:key` → "number claimed_ms", `@user:number` → "claimed_ms key". STREAM: each
+    claim, until it is in SQL.
+    """
+    start = f"liveroom:{{{coupon_id}}}:coupon"
+    return [start, f"{start}-claims", f"{start}-log"]
+
+
+def coupon_deeds(coupon_id: str, task: str) -> str:
+    """SET: who has done the task of a coupon in its room."""
+    return f"liveroom:{{{coupon_id}}}:coupon-{task}"

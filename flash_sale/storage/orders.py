@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgpack
-from sqlalchemy import Row, bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flash_sale.orders import (
     Order,
-    OrderLine,
     OrderMove,
     OrderStatus,
     Reservation,
@@ -21,6 +20,8 @@ from flash_sale.orders import (
 )
 from flash_sale.ports import Entry, StageChange, StoredAnswer
 from flash_sale.sale import Sale, Stage
+from flash_sale.storage.followers import candidates, follow_moves, follow_new
+from flash_sale.storage.order_rows import orders_of_rows
 from flash_sale.storage.sales import stage_update
 from flash_sale.storage.sql import insert_new, sql_answering
 from flash_sale.storage.tables import (
@@ -107,7 +108,7 @@ class SqlOrders:
             for kind, move in MOVES.items():
                 rows = [_entry_move(entry) for entry in entries if entry.kind == kind]
                 if rows:
-                    await connection.execute(_move_update(move), rows)
+                    await _move_orders(connection, move, rows)
             for entry in entries:
                 await _apply_staff_act(connection, sale, entry)
         return True
@@ -139,17 +140,7 @@ class SqlOrders:
         )
         async with sql_answering(), self._engine.connect() as connection:
             rows = (await connection.execute(chosen)).all()
-            lines = await connection.execute(
-                select(order_lines)
-                .where(order_lines.c.order_id.in_([row.order_id for row in rows]))
-                .order_by(order_lines.c.order_id, order_lines.c.position)
-            )
-            by_order: dict[str, list[OrderLine]] = {row.order_id: [] for row in rows}
-            for line in lines:
-                by_order[line.order_id].append(
-                    OrderLine(line.sku_id, line.product_id, line.title, line.qty, line.unit_cents)
-                )
-        return [_order(row, by_order[row.order_id]) for row in rows]
+            return await orders_of_rows(connection, rows)
 
 
 async def move_order(
@@ -164,7 +155,20 @@ async def move_order(
     """Part of a transaction: whether this moved the order."""
     row = _move_row(order_id, at_ms, journal_seq, payment_id)
     done = await connection.execute(_move_update(move), row)
+    if done.rowcount == 1:
+        await follow_moves(connection, [order_id], at_ms, move)
     return done.rowcount == 1
+
+
+async def _move_orders(
+    connection: AsyncConnection, move: OrderMove, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Many at once; only those that really move are followed up."""
+    ids = [row["its_order"] for row in rows]
+    moving = await candidates(connection, ids, sources(move))
+    await connection.execute(_move_update(move), rows)
+    if moving:
+        await follow_moves(connection, moving, max(row["its_ms"] for row in rows), move)
 
 
 async def _advance(connection: AsyncConnection, sale: Sale, expected: int, seq: int) -> bool:
@@ -184,7 +188,7 @@ async def _insert_orders(
     """Rows of placed orders. Later moves come by themselves: from the journal or the payment."""
     if not reservations:
         return
-    placed = [order_of(reservation, sale) for reservation, _ in reservations]
+    placed = [order_of(r, sale, answer.json if answer else None) for r, answer in reservations]
     rows = [
         {
             "order_id": order.order_id,
@@ -219,6 +223,7 @@ async def _insert_orders(
     ]
     await connection.execute(insert_new(connection, orders, ["order_id"]), rows)
     await connection.execute(insert_new(connection, order_lines, ["order_id", "position"]), lines)
+    await follow_new(connection, placed, [reservation for reservation, _ in reservations])
 
 
 def _move_update(move: OrderMove) -> Any:  # noqa: ANN401 - a statement
@@ -242,7 +247,7 @@ def _move_update(move: OrderMove) -> Any:  # noqa: ANN401 - a statement
 
 def _move_row(
     order_id: str, at_ms: int, journal_seq: int, payment_id: str | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return {
         "its_order": order_id,
         "its_ms": at_ms,
@@ -251,7 +256,7 @@ def _move_row(
     }
 
 
-def _entry_move(entry: Entry) -> dict[str, object]:
+def _entry_move(entry: Entry) -> dict[str, Any]:
     payment_id = entry.text("p") if "p" in entry.fields else None
     return _move_row(f"o{entry.text('r')}", entry.at_ms, entry.seq, payment_id)
 
@@ -279,22 +284,3 @@ async def _apply_staff_act(connection: AsyncConnection, sale: Sale, entry: Entry
             journal_seq=entry.seq,
         )
         await connection.execute(stage_update(sale.sale_id, change))
-
-
-def _order(row: Row[Any], lines: Sequence[OrderLine]) -> Order:
-    return Order(
-        suffix=row.order_id[1:],
-        room_id=row.room_id,
-        sale_id=row.sale_id,
-        user_id=row.user_id,
-        status=OrderStatus(row.status),
-        lines=tuple(lines),
-        amount_cents=row.amount_cents,
-        currency=row.currency,
-        created_ms=row.created_ms,
-        pay_by_ms=row.pay_by_ms,
-        expires_ms=row.expires_ms,
-        paid_ms=row.paid_ms,
-        payment_id=row.payment_id,
-        journal_seq=row.journal_seq,
-    )

@@ -45,7 +45,7 @@ class RedisStock:
     # -- buying ---------------------------------------------------------------------------------
 
     async def reserve(self, sale_id: str, now_ms: int, buys: Sequence[Buy]) -> BatchAnswer:
-        async with _answering():
+        async with answering():
             packed = await self._scripts.run("reserve", sale_id, now_ms, buys)
         outcome, *rest = _unpack_raw(packed)
         if outcome != b"ok":
@@ -53,13 +53,13 @@ class RedisStock:
         return BatchAnswer("ok", rest[0], _levels(rest[1]))
 
     async def settle(self, sale_id: str, suffix: str, payment_id: str, now_ms: int) -> Settlement:
-        async with _answering():
+        async with answering():
             packed = await self._scripts.run("settle", sale_id, now_ms, suffix, payment_id)
         outcome, record = _unpack_raw(packed)
         return Settlement(outcome.decode(), _record(suffix, record), {})
 
     async def reclaim(self, sale_id: str, suffix: str, payment_id: str, now_ms: int) -> Settlement:
-        async with _answering():
+        async with answering():
             packed = await self._scripts.run("reclaim", sale_id, now_ms, suffix, payment_id)
         outcome, record, levels = _unpack_raw(packed)
         return Settlement(outcome.decode(), _record(suffix, record), _levels(levels))
@@ -67,7 +67,7 @@ class RedisStock:
     async def release(
         self, sale_id: str, suffixes: Sequence[str], target: str, now_ms: int
     ) -> Released:
-        async with _answering():
+        async with answering():
             packed = await self._scripts.run("release", sale_id, now_ms, target, suffixes)
         outcome, *rest = _unpack_raw(packed)
         if outcome != b"ok":
@@ -89,7 +89,7 @@ class RedisStock:
         reason: str,
         now_ms: int,
     ) -> Level:
-        async with _answering():
+        async with answering():
             packed = await self._scripts.run(
                 "adjust", sale_id, now_ms, kind, sku_id, qty, key, actor, reason
             )
@@ -101,7 +101,7 @@ class RedisStock:
     async def change_stage(
         self, sale_id: str, act: str, *, countdown_ms: int, duration_ms: int, now_ms: int
     ) -> StageChange:
-        async with _answering():
+        async with answering():
             packed = await self._scripts.run(
                 "stage", sale_id, now_ms, act, countdown_ms, duration_ms
             )
@@ -113,13 +113,13 @@ class RedisStock:
     # -- reading --------------------------------------------------------------------------------
 
     async def now_ms(self) -> int:
-        async with _answering():
+        async with answering():
             seconds, micros = await self._redis.time()
         return seconds * 1000 + micros // 1000
 
     async def levels(self, sale_ids: Sequence[str]) -> dict[str, dict[str, Level]]:
         """Per sale the level of each SKU; a sale Redis does not know is left out."""
-        async with _answering():
+        async with answering():
             pipe = self._redis.pipeline(transaction=False)
             for sale_id in sale_ids:
                 pipe.hgetall(keys.stock(sale_id))
@@ -131,18 +131,18 @@ class RedisStock:
         }
 
     async def reservation(self, sale_id: str, suffix: str) -> Reservation | None:
-        async with _answering():
+        async with answering():
             packed = await _hget(self._redis, keys.reservations(sale_id), suffix)
         return unpack_record(suffix, packed) if packed else None
 
     async def stored_answer(self, sale_id: str, user_id: str, key: str) -> StoredAnswer | None:
-        async with _answering():
+        async with answering():
             stored = await _hget(self._redis, keys.answers(sale_id), f"{user_id}:{key}")
         return StoredAnswer(stored[:24].decode(), stored[24:].decode()) if stored else None
 
     async def due_holds(self, sale_id: str, now_ms: int, limit: int) -> list[str]:
         """The longest overdue holds at `now_ms`, at most `limit`."""
-        async with _answering():
+        async with answering():
             found = await self._redis.zrangebyscore(
                 keys.holds(sale_id), "-inf", now_ms, start=0, num=limit
             )
@@ -150,7 +150,7 @@ class RedisStock:
 
     async def snapshot(self, sale_id: str) -> Snapshot | None:
         """Counters and records of one moment, for the audit."""
-        async with _answering():
+        async with answering():
             pipe = self._redis.pipeline(transaction=True)
             pipe.hgetall(keys.stock(sale_id))
             pipe.hgetall(keys.reservations(sale_id))
@@ -169,14 +169,14 @@ class RedisStock:
     # -- journal --------------------------------------------------------------------------------
 
     async def entries_after(self, sale_id: str, seq: int, limit: int) -> list[Entry]:
-        async with _answering():
+        async with answering():
             found = await self._redis.xrange(keys.journal(sale_id), f"({seq}-0", "+", count=limit)
         rows = cast("list[tuple[bytes, dict[bytes, bytes]]]", found)
         return [unpack_entry(entry_id, pairs) for entry_id, pairs in rows]
 
     async def trim(self, sale_id: str, upto_seq: int) -> None:
         """Forget journal entries up to and with `upto_seq`; they must be safe in SQL."""
-        async with _answering():
+        async with answering():
             await self._redis.xtrim(
                 keys.journal(sale_id), minid=f"{upto_seq + 1}-0", approximate=False
             )
@@ -185,7 +185,7 @@ class RedisStock:
 
     async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing]:
         """What Redis holds of each sale; a sale it does not know is left out."""
-        async with _answering():
+        async with answering():
             pipe = self._redis.pipeline(transaction=False)
             for sale_id in sale_ids:
                 pipe.hmget(keys.sale(sale_id), "stage", "generation", "fenced", "journal_seq")
@@ -211,7 +211,7 @@ class RedisStock:
             for name, count in counters[sku.sku_id].items():
                 stock += (f"{name}:{sku.sku_id}", count)
             stock += (f"p:{sku.sku_id}", sku.sale_cents, f"l:{sku.sku_id}", sku.per_user)
-        async with _answering():
+        async with answering():
             done = await self._scripts.run("begin", sale.sale_id, sale.generation, fields, stock)
             if done == b"begun":
                 await self._redis.sadd(keys.SALES_INDEX, sale.sale_id)
@@ -232,29 +232,29 @@ class RedisStock:
             )
             for reservation, answer in reservations
         ]
-        async with _answering():
+        async with answering():
             done = await self._scripts.run("load", sale_id, generation, items)
         return bool(done == b"loaded")
 
     async def fence(self, sale_id: str, *, generation: int = 0) -> None:
         """Close the sale to every change. Safe before the scripts are loaded."""
-        async with _answering():
+        async with answering():
             await self._scripts.run_unchecked("fence", sale_id, generation, "1")
 
     async def unfence(self, sale_id: str, *, generation: int) -> bool:
-        async with _answering():
+        async with answering():
             done = await self._scripts.run("fence", sale_id, generation, "0")
         return bool(done == b"done")
 
     async def forget(self, sale_id: str) -> None:
         """Drop a retired sale's data; SQL keeps all of it."""
-        async with _answering():
+        async with answering():
             await self._redis.unlink(*keys.all_of(sale_id))
             await self._redis.srem(keys.SALES_INDEX, sale_id)
 
 
 @asynccontextmanager
-async def _answering() -> AsyncIterator[None]:
+async def answering() -> AsyncIterator[None]:
     """Turn every trouble with Redis into the one outcome it has for the caller."""
     try:
         yield

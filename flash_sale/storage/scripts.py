@@ -32,12 +32,25 @@ def source(name: str) -> str:
     return prelude + (LUA_FOLDER / f"{name}.lua").read_text("utf-8")
 
 
+@cache
+def coupon_source(name: str) -> str:
+    """A script of coupons, which stands alone."""
+    return (LUA_FOLDER.parent / "lua_coupons" / f"{name}.lua").read_text("utf-8")
+
+
 class Scripts:
     """Calls scripts by digest. Errors: redis-py's; a call that raised may have been applied."""
 
-    def __init__(self, redis: Redis, *, source_of: Callable[[str], str] = source) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        source_of: Callable[[str], str] = source,
+        keys_of: Callable[[str], list[str]] = keys.all_of,
+    ) -> None:
         self._command: Callable[..., Awaitable[Any]] = redis.execute_command
         self._source_of = source_of
+        self._keys_of = keys_of
         self._digests: dict[str, str] = {}
         self._loading = asyncio.Lock()
         self.on_forgotten: Callable[[], Awaitable[None]] | None = None
@@ -45,7 +58,7 @@ class Scripts:
     async def run(self, name: str, sale_id: str, *arguments: object) -> Any:  # noqa: ANN401
         """Run over all keys of the sale; the arguments travel as one msgpack list."""
         packed = msgpack.packb(arguments, use_bin_type=False)
-        sale_keys = keys.all_of(sale_id)
+        sale_keys = self._keys_of(sale_id)
         for _ in range(RELOADS_MAX):
             digest = self._digests.get(name)
             if digest is None:
@@ -59,7 +72,7 @@ class Scripts:
     async def run_unchecked(self, name: str, sale_id: str, *arguments: object) -> Any:  # noqa: ANN401
         """Run by text, for the guard itself: neither loads scripts nor awaits `on_forgotten`."""
         packed = msgpack.packb(arguments, use_bin_type=False)
-        sale_keys = keys.all_of(sale_id)
+        sale_keys = self._keys_of(sale_id)
         text = self._source_of(name)
         return await self._command("EVAL", text, len(sale_keys), *sale_keys, packed)
 

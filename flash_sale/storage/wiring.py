@@ -10,7 +10,9 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flash_sale.audit import Auditor
+from flash_sale.benefits import Benefits
 from flash_sale.checkout import Checkout
+from flash_sale.coupon_desk import CouponDesk
 from flash_sale.desk import SaleDesk
 from flash_sale.directory import SaleDirectory
 from flash_sale.expiry import Sweeper
@@ -22,11 +24,15 @@ from flash_sale.recovery import Recovery
 from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
 from flash_sale.settlement import Settler
+from flash_sale.storage.benefits import SqlBenefits
+from flash_sale.storage.coupon_redis import RedisCoupons
+from flash_sale.storage.coupons import SqlCoupons
 from flash_sale.storage.numbers import SqlNumbers
 from flash_sale.storage.orders import SqlOrders
 from flash_sale.storage.payments import SqlPayments, SqlSandboxBooks
 from flash_sale.storage.redis import RedisStock
 from flash_sale.storage.refunds import SqlRefunds
+from flash_sale.storage.rewards import SqlRewards
 from flash_sale.storage.sales import SqlSales
 from flash_sale.storage.scripts import Scripts, source
 
@@ -48,6 +54,9 @@ class FlashSale:
     auditor: Auditor
     numbers: SqlNumbers
     stock: RedisStock
+    coupons: CouponDesk
+    benefits: Benefits
+    rewards: SqlRewards
 
     async def open(self) -> None:
         """Before the first request: rebuild what Redis lost while nobody was there."""
@@ -89,10 +98,14 @@ def assemble(
     consumer = JournalConsumer(stock, sales, orders)
     recovery = Recovery(stock, sales, consumer, hooks)
     scripts.on_forgotten = recovery.fence_lost
+    reserving = ReserveEngine(stock, directory, hooks, new_token, now_ms)
+    coupons = CouponDesk(RedisCoupons(redis), SqlCoupons(engine))
+    kept = SqlBenefits(engine)
+    settler.retake = kept.retake
     return FlashSale(
         hooks=hooks,
         desk=SaleDesk(stock, sales, directory, hooks, new_token, now_ms),
-        engine=ReserveEngine(stock, directory, hooks, new_token, now_ms),
+        engine=reserving,
         checkout=Checkout(
             stock, directory, orders, payments, settler, providers, hooks, new_token, now_ms
         ),
@@ -105,4 +118,7 @@ def assemble(
         auditor=Auditor(stock, sales),
         numbers=SqlNumbers(engine),
         stock=stock,
+        coupons=coupons,
+        benefits=Benefits(kept, coupons, directory, stock, reserving),
+        rewards=SqlRewards(engine),
     )

@@ -18,11 +18,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from room.errors import Unavailable
-from room.events import from_wire
+from room.events import LotteryDrawn, from_wire
 from room.lottery import TRANSITIONS, LotteryRecord
 from room.ports import Sequenced, Stored
 from room.state import apply, decode, encode
-from room.storage.tables import lotteries, room_events, rooms, staff_acts
+from room.storage.tables import lotteries, lottery_wins, room_events, rooms, staff_acts
 from room.wire import sequenced
 
 INSERT_ROWS_MAX: Final = 500  # SQLite takes 32,766 parameters a statement
@@ -123,6 +123,30 @@ class SqlArchive:
             for start in range(0, len(rows), INSERT_ROWS_MAX):
                 insert = self._insert(room_events).values(rows[start : start + INSERT_ROWS_MAX])
                 await connection.execute(insert.on_conflict_do_nothing())
+            for row in _wins(room_id, events):
+                insert = self._insert(lottery_wins).values(row)
+                await connection.execute(insert.on_conflict_do_nothing())
+
+    async def wins_of(self, user_id: str, limit: int = 100) -> list[dict[str, object]]:
+        query = (
+            select(lottery_wins, lotteries.c.record)
+            .outerjoin(lotteries, lotteries.c.lottery_id == lottery_wins.c.lottery_id)
+            .where(lottery_wins.c.user_id == user_id)
+            .order_by(desc(lottery_wins.c.won_ms))
+            .limit(min(limit, ROWS_MAX))
+        )
+        async with self._connection() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            {
+                "lottery_id": row.lottery_id,
+                "room_id": row.room_id,
+                "prize": _LOTTERY.decode(row.record).face.prize if row.record else "",
+                "rank": row.rank,
+                "won_ms": row.won_ms,
+            }
+            for row in rows
+        ]
 
     async def timeline(self, room_id: str, limit: int = 1_000) -> list[dict[str, object]]:
         query = (
@@ -209,6 +233,22 @@ class SqlArchive:
         async with self._connection() as connection:
             blob = (await connection.execute(query)).scalar_one_or_none()
         return _LOTTERY.decode(cast(bytes, blob)) if blob is not None else None
+
+
+def _wins(room_id: str, events: Sequence[Sequenced]) -> list[dict[str, object]]:
+    drawn = [(event, from_wire(event.t, event.d)) for event in events if event.t == LotteryDrawn.t]
+    return [
+        {
+            "user_id": winner.user_id,
+            "lottery_id": fact.lottery_id,
+            "room_id": room_id,
+            "rank": winner.rank,
+            "won_ms": event.ts,
+        }
+        for event, fact in drawn
+        if isinstance(fact, LotteryDrawn)
+        for winner in fact.winners
+    ]
 
 
 def _with_later(stored: Stored, raws: Sequence[bytes]) -> Stored:

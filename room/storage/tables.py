@@ -52,6 +52,16 @@ staff_acts: Final = Table(
     Index("staff_acts_by_room", "room_id", "act_id"),
 )
 
+lottery_wins: Final = Table(
+    "lottery_wins",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("lottery_id", String(64), primary_key=True),
+    Column("room_id", String(64), nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("won_ms", BigInteger, nullable=False),
+)
+
 lotteries: Final = Table(
     "lotteries",
     metadata,

@@ -24,6 +24,7 @@ async def add_likes(context: Context, params: AddLikes) -> dict[str, Any]:
     room = context.room
     room.counters["likes"] += likes.accept(room.replica.state, params.n)
     context.services.hub.show_totals(room)
+    await context.services.couponing.note_deed(room, context.user.user_id, "like")
     return {"likes": room.state["likes"]}
 
 
@@ -57,4 +58,5 @@ class MakeShare(Params):
 async def make_share(context: Context, params: MakeShare) -> dict[str, Any]:
     """Acknowledge that the room was shared."""
     context.room.counters["shares"] += 1
+    await context.services.couponing.note_deed(context.room, context.user.user_id, "share")
     return {}

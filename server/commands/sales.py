@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.reserve import Buyer
 from flash_sale.sale import SaleSpec, SkuSpec
 from server.commands.fields import Cents, Count, Id, ShortText, Url
@@ -168,18 +169,31 @@ class Line(msgspec.Struct, frozen=True):
 class Buy(SaleRef):
     lines: Annotated[list[Line], msgspec.Meta(min_length=1, max_length=LINES_MAX)]
     key: Key
+    coupon_id: Id | None = None
+    platform_coupon_id: Id | None = None
+    points: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 0
+    add_on_skus: Annotated[tuple[Id, ...], msgspec.Meta(max_length=LINES_MAX)] = ()
 
 
 @command("sale.buy", roles=LOGGED_IN, rate=RateClass.BUY)
 async def buy(context: Context, params: Buy) -> dict[str, Any]:
     """Reserve stock; the same key always gets the same answer."""
     await _own_sale(context, params.sale_id)
-    answer = await context.services.reserve.reserve(
-        params.sale_id,
-        Buyer(context.user.user_id, role=context.user.role),
-        [(line.sku_id, line.qty) for line in params.lines],
-        params.key,
+    buyer = Buyer(context.user.user_id, role=context.user.role)
+    lines = [(line.sku_id, line.qty) for line in params.lines]
+    ask = BenefitAsk(
+        coupon_id=params.coupon_id,
+        platform_coupon_id=params.platform_coupon_id,
+        points=params.points,
+        add_on_skus=params.add_on_skus,
     )
+    services, key = context.services, params.key
+    if ask:
+        answer = await services.benefits.reserve(
+            params.sale_id, buyer, lines, key, ask, await services.sales.now_ms()
+        )
+    else:
+        answer = await services.reserve.reserve(params.sale_id, buyer, lines, key)
     if answer.held is None:
         raise CommandRefused(answer.code, answer.message, retry_ms=answer.retry_ms)
     return answer.held

@@ -64,6 +64,7 @@ async def send(context: Context, params: SendComment) -> dict[str, Any]:
     )
     room.counters["comments"] += 1
     services.hub.tell_chat(room, item)
+    await services.couponing.note_deed(room, user.id, "comment")
     return {"comment_id": comment.id}
 
 

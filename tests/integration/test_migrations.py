@@ -7,6 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData
 
 import flash_sale.storage.tables
+import flash_sale.storage.tables_rewards
 import room.storage.tables
 from server.database import make_engine
 

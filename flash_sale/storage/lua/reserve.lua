@@ -1,6 +1,6 @@
 -- reserve.lua: decides a batch of buys of one sale in the order given, each all or nothing.
 -- ARGV 1: msgpack {now_ms (0 = Redis' clock), {{user_id, key, fingerprint (24 bytes), reservation
---         suffix, {{sku_id, qty pieces}, ...}}, ...}}
+--         suffix, {{sku_id, qty pieces}, ...}, cents off, discounts JSON list | ''}, ...}}
 -- Returns msgpack {'ok', {answer JSON or refusal code per buy}, {sku_id: {left, version}} changed}
 --         or {'missing'} / {'fenced'}, nothing decided.
 -- A buy's checks in order: its key is known, arguments, window, limit per person, stock.
@@ -63,10 +63,10 @@ end
 local expires, pay_by, at = now + hold_ms, now + pay_ms, whole(now)
 -- The answer but for id, id, amount and stock left; equal for the whole batch.
 local form = '{"status":"held","reservation_id":"r%s","order_id":"o%s","amount_cents":%d,"currency":"' .. currency ..
-  '","expires_ms":' .. whole(expires) .. ',"pay_by_ms":' .. whole(pay_by) .. ',"left":{%s}}'
+  '","expires_ms":' .. whole(expires) .. ',"pay_by_ms":' .. whole(pay_by) .. ',"left":{%s}%s}'
 local due = whole(expires)
 local entries, w_counts, w_holds, w_records, w_answers, touched = {}, {}, {}, {}, {}, {}
-local function hold(user, key, fingerprint, id, skus, need)
+local function hold(user, key, fingerprint, id, skus, need, off, discounts)
   local amount, lines, left = 0, {}, {}
   for i, sku in ipairs(skus) do
     local row, qty, field = stock_of(sku), need[sku], user .. ':' .. sku
@@ -76,9 +76,10 @@ local function hold(user, key, fingerprint, id, skus, need)
     amount, touched[sku] = amount + qty * row[4], true
     lines[i], left[i] = { sku, qty, row[4] }, '"' .. sku .. '":' .. whole(row[1])
   end
-  seq = seq + 1
+  amount, seq = amount - off, seq + 1
   local record = cmsgpack.pack({ 'held', user, key, amount, now, pay_by, expires, lines, '', seq })
-  local answer = string.format(form, id, id, amount, table.concat(left, ','))
+  local answer = string.format(form, id, id, amount, table.concat(left, ','),
+    discounts ~= '' and ',"discounts":' .. discounts or '')
   entries[#entries + 1] = { whole(seq) .. '-0', 'k', 'held', 't', at, 'r', id, 'd', record, 'f', fingerprint, 'a', answer }
   w_holds[#w_holds + 1], w_holds[#w_holds + 2] = due, id
   w_records[#w_records + 1], w_records[#w_records + 2] = id, record
@@ -90,7 +91,7 @@ local fields, answers, fresh = {}, {}, {}
 for i, buy in ipairs(buys) do fields[i] = buy[1] .. ':' .. buy[2] end
 local stored = call('HMGET', KEYS[3], unpack(fields))
 for i, buy in ipairs(buys) do
-  local user, key, fingerprint, id, lines = unpack(buy)
+  local user, key, fingerprint, id, lines, off, discounts = unpack(buy)
   local known = fresh[fields[i]] or stored[i]
   if known then
     answers[i] = known:sub(1, 24) == fingerprint and known:sub(25) or 'key_reused'
@@ -98,7 +99,7 @@ for i, buy in ipairs(buys) do
     local skus, need = wanted(lines)
     answers[i] = not skus and need or refusal(user, skus, need)
     if not answers[i] then
-      answers[i] = hold(user, key, fingerprint, id, skus, need)
+      answers[i] = hold(user, key, fingerprint, id, skus, need, off, discounts)
       fresh[fields[i]] = fingerprint .. answers[i]
     end
   end
