@@ -190,7 +190,7 @@ def _services(
     engine: AsyncEngine,
 ) -> Services:
     selling = Selling(hub=room.hub, rooms=room.rooms, desk=sale.desk, checkout=sale.checkout)
-    couponing = Couponing(room.hub, sale.coupons)
+    couponing = Couponing(room.hub, sale.rewards.coupons)
     room.hub.on_opened = [room.heartbeat.pulse, selling.prepare, couponing.show]
     sale.hooks.on_stock = selling.on_stock
     sale.hooks.on_order = selling.on_order
@@ -220,8 +220,6 @@ def _services(
         auditor=sale.auditor,
         sale_numbers=sale.numbers,
         selling=selling,
-        coupons=sale.coupons,
-        benefits=sale.benefits,
         couponing=couponing,
         rewards=sale.rewards,
         limits={rate: BucketTable(rate.per_second, rate.burst) for rate in RateClass},

@@ -13,13 +13,12 @@ from typing import Any, Protocol
 import redis.asyncio as redis_asyncio
 
 from flash_sale.audit import Auditor
-from flash_sale.benefits import Benefits
 from flash_sale.checkout import Checkout
-from flash_sale.coupon_desk import CouponDesk
 from flash_sale.desk import SaleDesk
 from flash_sale.providers.sandbox import SandboxBank
 from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
+from flash_sale.rewarding import Rewarding
 from room.errors import Lost, Unavailable
 from room.events import Event
 from room.giveaways import Giveaways
@@ -49,16 +48,6 @@ class SaleNumbers(Protocol):
     async def sale_numbers(self, room_id: str, now_ms: int) -> dict[str, Any]: ...
 
 
-class Rewards(Protocol):
-    """Points and commissions, as SQL knows them."""
-
-    async def points(self, user_id: str) -> dict[str, Any]: ...
-    async def set_rate(
-        self, room_id: str, product_id: str, host_id: str, rate_bp: int, *, actor: str, now_ms: int
-    ) -> None: ...
-    async def commissions(self, room_id: str, limit: int) -> dict[str, Any]: ...
-
-
 @dataclass(slots=True)
 class Services:
     """The parts of one worker."""
@@ -80,10 +69,8 @@ class Services:
     auditor: Auditor
     sale_numbers: SaleNumbers
     selling: Selling
-    coupons: CouponDesk
-    benefits: Benefits
     couponing: Couponing
-    rewards: Rewards
+    rewards: Rewarding
     limits: dict[RateClass, BucketTable]
     metrics: Metrics
     series: Series

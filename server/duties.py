@@ -39,10 +39,10 @@ def run_once_duties(
         return await reconciler.step(hub.now_ms())
 
     async def log_claims() -> int:
-        return await services.coupons.step(hub.now_ms())
+        return await services.rewards.coupons.step(hub.now_ms())
 
     async def look_at_holds() -> int:
-        return await services.benefits.step(hub.now_ms())
+        return await services.rewards.benefits.step(hub.now_ms())
 
     return (
         Duty("journal", consumer.step, 0.05, drain=True),

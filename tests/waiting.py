@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 POLL_S = 0.01
 
@@ -21,6 +21,14 @@ async def until_async(condition: Callable[[], bool], timeout_s: float = 15.0) ->
     """The same without blocking the event loop."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
+        assert time.monotonic() < deadline_s, f"not within {timeout_s} s: {condition}"
+        await asyncio.sleep(POLL_S)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -> None:
+    """The same for a condition that has to ask."""
+    deadline_s = time.monotonic() + timeout_s
+    while not await condition():
         assert time.monotonic() < deadline_s, f"not within {timeout_s} s: {condition}"
         await asyncio.sleep(POLL_S)
 

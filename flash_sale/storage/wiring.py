@@ -10,9 +10,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flash_sale.audit import Auditor
-from flash_sale.benefits import Benefits
 from flash_sale.checkout import Checkout
-from flash_sale.coupon_desk import CouponDesk
 from flash_sale.desk import SaleDesk
 from flash_sale.directory import SaleDirectory
 from flash_sale.expiry import Sweeper
@@ -23,18 +21,16 @@ from flash_sale.reconcile import Reconciler
 from flash_sale.recovery import Recovery
 from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
+from flash_sale.rewarding import Rewarding
 from flash_sale.settlement import Settler
-from flash_sale.storage.benefits import SqlBenefits
-from flash_sale.storage.coupon_redis import RedisCoupons
-from flash_sale.storage.coupons import SqlCoupons
 from flash_sale.storage.numbers import SqlNumbers
 from flash_sale.storage.orders import SqlOrders
 from flash_sale.storage.payments import SqlPayments, SqlSandboxBooks
 from flash_sale.storage.redis import RedisStock
 from flash_sale.storage.refunds import SqlRefunds
-from flash_sale.storage.rewards import SqlRewards
 from flash_sale.storage.sales import SqlSales
 from flash_sale.storage.scripts import Scripts, source
+from flash_sale.storage.wiring_rewards import assemble_rewards
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +50,7 @@ class FlashSale:
     auditor: Auditor
     numbers: SqlNumbers
     stock: RedisStock
-    coupons: CouponDesk
-    benefits: Benefits
-    rewards: SqlRewards
+    rewards: Rewarding
 
     async def open(self) -> None:
         """Before the first request: rebuild what Redis lost while nobody was there."""
@@ -83,8 +77,7 @@ def assemble(
     """`redis` must not retry by itself and must time out in about a second. `banks` are real
     providers; with `sandbox` closed nobody pays with play money, `later` lets it be late. `now_ms`
     replaces Redis' clock and `source_of` the scripts, in tests only."""
-    hooks = Hooks()
-    scripts = Scripts(redis, source_of=source_of)
+    hooks, scripts = Hooks(), Scripts(redis, source_of=source_of)
     stock = RedisStock(redis, scripts)
     sales, orders, payments = SqlSales(engine), SqlOrders(engine), SqlPayments(engine)
     refunds, books = SqlRefunds(engine), SqlSandboxBooks(engine)
@@ -92,23 +85,17 @@ def assemble(
     play: list[PaymentProvider] = [SandboxProvider(payment_secret, books)]
     providers = {bank.name: bank for bank in (*banks, *(play if sandbox == "open" else ()))}
     settler = Settler(stock, directory, orders, payments, providers, hooks, new_token, now_ms)
-    refunding = Refunding(
-        stock, directory, orders, payments, refunds, providers, hooks, new_token, now_ms
-    )
+    shared = (stock, directory, orders, payments)
+    refunding = Refunding(*shared, refunds, providers, hooks, new_token, now_ms)
     consumer = JournalConsumer(stock, sales, orders)
     recovery = Recovery(stock, sales, consumer, hooks)
     scripts.on_forgotten = recovery.fence_lost
     reserving = ReserveEngine(stock, directory, hooks, new_token, now_ms)
-    coupons = CouponDesk(RedisCoupons(redis), SqlCoupons(engine))
-    kept = SqlBenefits(engine)
-    settler.retake = kept.retake
     return FlashSale(
         hooks=hooks,
         desk=SaleDesk(stock, sales, directory, hooks, new_token, now_ms),
         engine=reserving,
-        checkout=Checkout(
-            stock, directory, orders, payments, settler, providers, hooks, new_token, now_ms
-        ),
+        checkout=Checkout(*shared, settler, providers, hooks, new_token, now_ms),
         refunding=refunding,
         bank=SandboxBank(payment_secret, books, payments, callback_url, post, later),
         consumer=consumer,
@@ -118,7 +105,5 @@ def assemble(
         auditor=Auditor(stock, sales),
         numbers=SqlNumbers(engine),
         stock=stock,
-        coupons=coupons,
-        benefits=Benefits(kept, coupons, directory, stock, reserving),
-        rewards=SqlRewards(engine),
+        rewards=assemble_rewards(redis, engine, stock, directory, reserving, settler),
     )

@@ -16,14 +16,16 @@ routes = web.RouteTableDef()
 async def list_coupons(request: web.Request) -> web.Response:
     """The bearer's coupons, newest first, each with its state: claimed, held, used or expired."""
     user, services = require_login(request), services_of(request)
-    return reply({"coupons": await services.coupons.owned(user.user_id, services.hub.now_ms())})
+    return reply(
+        {"coupons": await services.rewards.coupons.owned(user.user_id, services.hub.now_ms())}
+    )
 
 
 @routes.get("/v1/me/points")
 async def show_points(request: web.Request) -> web.Response:
     """The bearer's points and the newest entries of their ledger."""
     user = require_login(request)
-    return reply(await services_of(request).rewards.points(user.user_id))
+    return reply(await services_of(request).rewards.books.points(user.user_id))
 
 
 @routes.get("/v1/me/wins")

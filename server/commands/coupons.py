@@ -40,7 +40,7 @@ async def drop(context: Context, params: DropCoupon) -> dict[str, Any]:
     services, user = context.services, context.user
     if params.scope == "platform" and user.role not in PLATFORM_ROLES:
         raise CommandRefused("forbidden", "platform coupons are the operator's")
-    coupon = await services.coupons.drop(
+    coupon = await services.rewards.coupons.drop(
         Coupon(
             coupon_id=params.coupon_id or services.new_id("cp"),
             room_id=context.room.room_id,
@@ -72,9 +72,9 @@ class ClaimCoupon(Params):
 async def claim(context: Context, params: ClaimCoupon) -> dict[str, Any]:
     """Take a coupon; the same key (there is one for who gives none) takes the same one."""
     services, room, user_id = context.services, context.room, context.user.user_id
-    coupon = await services.coupons.find(params.coupon_id, room.room_id)
+    coupon = await services.rewards.coupons.find(params.coupon_id, room.room_id)
     watched_ms = 0
     if coupon.task is Task.WATCH:
         await services.heartbeat.credit_now(room, user_id)
         watched_ms = await services.room_store.watched_ms(room.room_id, user_id)
-    return await services.coupons.claim(coupon, user_id, params.key, watched_ms=watched_ms)
+    return await services.rewards.coupons.claim(coupon, user_id, params.key, watched_ms=watched_ms)

@@ -189,7 +189,7 @@ async def buy(context: Context, params: Buy) -> dict[str, Any]:
     )
     services, key = context.services, params.key
     if ask:
-        answer = await services.benefits.reserve(
+        answer = await services.rewards.benefits.reserve(
             params.sale_id, buyer, lines, key, ask, await services.sales.now_ms()
         )
     else:

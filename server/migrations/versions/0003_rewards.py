@@ -1,6 +1,5 @@
 """Coupons, points, commissions, carts and webhooks."""
 
-# ruff: noqa: E501 - rows of columns
 from __future__ import annotations
 
 import sqlalchemy as sa

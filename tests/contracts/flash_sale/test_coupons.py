@@ -21,13 +21,13 @@ async def drop(shop: Shop, coupon_id: str = "c1", **terms: object) -> Coupon:
     """20 off 50 unless told otherwise."""
     given = {"title": "20 off", "quota": 10, "off_cents": 20, "threshold_cents": 50, **terms}
     coupon = Coupon(coupon_id=coupon_id, room_id=ROOM, created_ms=shop.now_ms, **given)  # type: ignore[arg-type]
-    return await shop.sale.coupons.drop(coupon)
+    return await shop.sale.rewards.coupons.drop(coupon)
 
 
 async def claim(shop: Shop, coupon: Coupon, user: str, key: str = "k", **more: int) -> str:
     """The outcome's code."""
     try:
-        await shop.sale.coupons.claim(coupon, user, key, now_ms=shop.now_ms, **more)
+        await shop.sale.rewards.coupons.claim(coupon, user, key, now_ms=shop.now_ms, **more)
     except Refused as refusal:
         return refusal.code
     return "claimed"
@@ -43,7 +43,7 @@ async def buy(
     **more: object,
 ) -> Answer:
     ask = BenefitAsk(coupon_id=coupon, **more)  # type: ignore[arg-type]
-    return await shop.sale.benefits.reserve(
+    return await shop.sale.rewards.benefits.reserve(
         "s1",
         Buyer(user),
         lines,
@@ -60,7 +60,7 @@ async def refused(shop: Shop, user: str, key: str = "k1", **more: object) -> str
 
 
 async def states(shop: Shop, user: str = "ann") -> list[object]:
-    return [owned["state"] for owned in await shop.sale.coupons.owned(user, shop.now_ms)]
+    return [owned["state"] for owned in await shop.sale.rewards.coupons.owned(user, shop.now_ms)]
 
 
 async def pay(shop: Shop, order_id: str, user: str, amount_cents: int) -> None:
@@ -81,12 +81,12 @@ async def test_300_people_on_two_workers_get_exactly_the_quota(shop: Shop, quota
     )
     assert codes.count("claimed") == quota
     assert codes.count("none_left") == 300 - quota
-    assert await shop.sale.coupons.step(shop.now_ms) == quota
+    assert await shop.sale.rewards.coupons.step(shop.now_ms) == quota
 
 
 async def test_a_claim_is_answered_again_and_counts_once(shop: Shop) -> None:
     coupon = await drop(shop, quota=2, per_user=2)
-    desk = shop.sale.coupons
+    desk = shop.sale.rewards.coupons
     first = await desk.claim(coupon, "ann", "k", now_ms=shop.now_ms)
     assert first == {
         "coupon_id": "c1",
@@ -108,7 +108,7 @@ async def test_a_claim_is_answered_again_and_counts_once(shop: Shop) -> None:
 async def test_what_a_redis_lost_is_put_back_from_sql(shop: Shop, redis: Redis) -> None:
     coupon = await drop(shop, quota=2)
     assert await claim(shop, coupon, "ann") == "claimed"
-    await shop.sale.coupons.step(shop.now_ms)
+    await shop.sale.rewards.coupons.step(shop.now_ms)
     await redis.flushall()
     assert await claim(shop, coupon, "ann") == "claimed"
     assert await claim(shop, coupon, "bob") == "claimed"
@@ -122,7 +122,7 @@ async def test_tasks_and_segments(shop: Shop) -> None:
     assert await claim(shop, watch, "ann", watched_ms=60_000) == "claimed"
     talk = await drop(shop, "c-talk", task=Task.COMMENT)
     assert await claim(shop, talk, "ann") == "not_qualified"
-    await shop.sale.coupons.note_deed(talk, "ann")
+    await shop.sale.rewards.coupons.note_deed(talk, "ann")
     assert await claim(shop, talk, "ann") == "claimed"
     back = await drop(shop, "c-back", segment=Segment.BOUGHT)
     fresh = await drop(shop, "c-new", segment=Segment.NEW)
@@ -251,7 +251,7 @@ async def test_an_unknown_outcome_keeps_the_coupon_until_the_key_tells(
 ) -> None:
     await shop.open_sale(stock=5)
     await claim(shop, await drop(shop), "ann")
-    await shop.sale.coupons.step(shop.now_ms)
+    await shop.sale.rewards.coupons.step(shop.now_ms)
     await redis.client_pause(3000, all=False)
     assert (await buy(shop, "ann")).code == "unknown_outcome"
     assert await refused(shop, "ann", "k2") == "coupon_unavailable"
@@ -259,7 +259,7 @@ async def test_an_unknown_outcome_keeps_the_coupon_until_the_key_tells(
     assert (await buy(shop, "ann")).code == "held"
     for _ in range(3):
         shop.now_ms += 31_000
-        assert await shop.sale.benefits.step(shop.now_ms) == 0
+        assert await shop.sale.rewards.benefits.step(shop.now_ms) == 0
     assert await states(shop) == ["held"]
 
 
@@ -270,15 +270,15 @@ async def test_what_no_reservation_has_is_given_back_after_the_second_look(
     """The worker died between keeping the coupon and asking for stock."""
     await shop.open_sale(stock=5)
     await claim(shop, await drop(shop), "ann")
-    await shop.sale.coupons.step(shop.now_ms)
+    await shop.sale.rewards.coupons.step(shop.now_ms)
     await redis.hset(keys.sale("s1"), "fenced", "1")  # type: ignore[misc]
     assert (await buy(shop, "ann")).code == "unknown_outcome"
     await redis.hset(keys.sale("s1"), "fenced", "0")  # type: ignore[misc]
     shop.now_ms += 31_000
-    assert await shop.sale.benefits.step(shop.now_ms) == 0
+    assert await shop.sale.rewards.benefits.step(shop.now_ms) == 0
     assert await states(shop) == ["held"]
     shop.now_ms += 31_000
-    assert await shop.sale.benefits.step(shop.now_ms) == 1
+    assert await shop.sale.rewards.benefits.step(shop.now_ms) == 1
     assert await states(shop) == ["claimed"]
 
 
