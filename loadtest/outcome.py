@@ -60,44 +60,18 @@ class Outcome:
 
 def document(outcome: Outcome, *, seed: int) -> dict[str, Any]:
     """Everything about the run, for the JSON file."""
-    plan = outcome.plan
-    tallies = [tally for result in outcome.results for tally in result.tallies]
-    whole = [tally for tally in tallies if tally.whole_window]
-    shown = sum(tally.shown for tally in tallies)
-    offered = outcome.published * len(whole)
-    held = {each.reservation_id for result in outcome.results for each in result.purchases}
     return {
         **provenance(seed=seed),
-        "plan": {
-            "viewers": plan.viewers,
-            "comments_per_s": plan.comments_per_s,
-            "seconds": plan.seconds,
-            "buyers": plan.buyers,
-            "stock": outcome.stock,
-            "churn_per_s": plan.churn_per_s,
-            "cuts_per_s": plan.cuts_per_s,
-            "processes": plan.parts,
-        },
+        "plan": _plan(outcome),
         "joined": outcome.total("joined"),
         "not_joined": outcome.total("not_joined"),
         "join_s": round(max(result.join_s for result in outcome.results), 2),
         "comments_published": outcome.published,
         "comments_refused": outcome.counts("refused"),
-        "deliveries": shown,
-        "deliveries_per_s": round(shown / plan.seconds, 1),
-        "frames": outcome.total("frames"),
-        "whole_window_viewers": len(whole),
-        "delivered_percent": round(100 * sum(t.shown for t in whole) / offered, 3)
-        if offered
-        else 0.0,
-        "told_dropped": sum(tally.dropped for tally in tallies),
-        "doubled": sum(tally.doubled for tally in tallies),
+        **_deliveries(outcome),
         "closes": outcome.counts("closes"),
         "came_back": outcome.total("resumes"),
-        "reservations": len(held - {""}),
-        "purchase_answers": dict(
-            Counter(each.code or "held" for result in outcome.results for each in result.purchases)
-        ),
+        **_purchases(outcome),
         "lottery_entries": sum(len(result.entrants) for result in outcome.results),
         "audits": outcome.audits,
         "latency_ms": {name: each.summary_ms() for name, each in outcome.latencies.items()},
@@ -108,6 +82,46 @@ def document(outcome: Outcome, *, seed: int) -> dict[str, Any]:
         },
         "broken": summary(outcome.failures),
         "broken_examples": [list(failure) for failure in examples(outcome.failures)],
+    }
+
+
+def _plan(outcome: Outcome) -> dict[str, Any]:
+    plan = outcome.plan
+    return {
+        "viewers": plan.viewers,
+        "comments_per_s": plan.comments_per_s,
+        "seconds": plan.seconds,
+        "buyers": plan.buyers,
+        "stock": outcome.stock,
+        "churn_per_s": plan.churn_per_s,
+        "cuts_per_s": plan.cuts_per_s,
+        "processes": plan.parts,
+    }
+
+
+def _deliveries(outcome: Outcome) -> dict[str, Any]:
+    """What arrived; `delivered_percent` is of viewers who were there all the time."""
+    tallies = [tally for result in outcome.results for tally in result.tallies]
+    whole = [tally for tally in tallies if tally.whole_window]
+    shown = sum(tally.shown for tally in tallies)
+    offered = outcome.published * len(whole)
+    arrived = 100 * sum(tally.shown for tally in whole) / offered if offered else 0.0
+    return {
+        "deliveries": shown,
+        "deliveries_per_s": round(shown / outcome.plan.seconds, 1),
+        "frames": outcome.total("frames"),
+        "whole_window_viewers": len(whole),
+        "delivered_percent": round(arrived, 3),
+        "told_dropped": sum(tally.dropped for tally in tallies),
+        "doubled": sum(tally.doubled for tally in tallies),
+    }
+
+
+def _purchases(outcome: Outcome) -> dict[str, Any]:
+    purchases = [each for result in outcome.results for each in result.purchases]
+    return {
+        "reservations": len({each.reservation_id for each in purchases} - {""}),
+        "purchase_answers": dict(Counter(each.code or "held" for each in purchases)),
     }
 
 
