@@ -1,60 +1,29 @@
-// The products the host has made, on the shelf or not. The room publishes only what is on the shelf,
-// so what was put away is kept in this browser. No commands are sent from here.
+// The products of the room, on the shelf or not: asked from the server when the console connects and kept
+// right by events. No commands are sent from here.
 
-const PRODUCTS_MAX = 200; // a shelf beyond this is no longer a live show
+import { signal } from "@preact/signals";
 
 const FIELDS = ["product_id", "title", "title_en", "image", "price_cents", "list_cents"];
 
-const pick = (product) => Object.fromEntries(FIELDS.map((key) => [key, product[key] ?? null]));
+const pick = (product) => Object.fromEntries(FIELDS.filter((key) => product[key] != null).map((key) => [key, product[key]]));
 
 export class Catalogue {
-  #key;
-  #storage;
-  #products = new Map();
+  #products = signal(new Map()); // in the order they were first heard of
 
-  constructor(roomId, storage) {
-    this.#key = `liveroom.catalogue.${roomId}`;
-    this.#storage = storage;
-    try {
-      for (const product of JSON.parse(storage.getItem(this.#key) ?? "[]")) this.#keep(product);
-    } catch {
-      storage.removeItem(this.#key); // an unreadable memory is no memory
-    }
-  }
-
-  #keep(product) {
-    const before = this.#products.get(product.product_id);
-    const known = Object.fromEntries(Object.entries(pick(product)).filter(([, value]) => value !== null));
-    this.#products.set(product.product_id, { ...before, ...known });
-    if (this.#products.size > PRODUCTS_MAX) this.#products.delete(this.#products.keys().next().value);
-  }
-
-  put(product) {
-    this.#keep(product);
-    this.#save();
-  }
-
-  /** Learn every product that is on the shelf. */
-  learn(cards) {
-    for (const card of cards) this.#keep(card);
-    this.#save();
+  /** Learn new products and what changed of known ones. */
+  learn(products) {
+    const next = new Map(this.#products.value);
+    for (const product of products) next.set(product.product_id, { ...next.get(product.product_id), ...pick(product) });
+    this.#products.value = next;
   }
 
   get(productId) {
-    return this.#products.get(productId) ?? null;
+    return this.#products.value.get(productId) ?? null;
   }
 
   /** Products that are not among these cards, newest first. */
   away(cards) {
     const shown = new Set(cards.map((card) => card.product_id));
-    return [...this.#products.values()].filter((product) => !shown.has(product.product_id)).reverse();
-  }
-
-  #save() {
-    try {
-      this.#storage.setItem(this.#key, JSON.stringify([...this.#products.values()]));
-    } catch {
-      // A full or forbidden storage costs only the memory of products that are off the shelf.
-    }
+    return [...this.#products.value.values()].filter((product) => !shown.has(product.product_id)).reverse();
   }
 }

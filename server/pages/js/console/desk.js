@@ -26,10 +26,10 @@ export class Desk {
   tick = signal(0); // once a second: clocks and rates are redrawn on it
   pace = new Pace();
 
-  constructor({ roomId, client, storage }) {
+  constructor({ roomId, client }) {
     this.roomId = roomId;
     this.client = client;
-    this.catalogue = new Catalogue(roomId, storage);
+    this.catalogue = new Catalogue();
     const seen = observe(client);
     for (const part of ["online", "peak", "likes", "room", "cards", "sales", "stock", "lotteries"]) this[part] = seen.part(part);
     this.status = seen.status;
@@ -92,7 +92,7 @@ export class Desk {
   async putProduct(product) {
     const answer = await this.run("product.put", product);
     if (!answer) return null;
-    this.catalogue.put(product);
+    this.catalogue.learn([product]);
     return product.product_id;
   }
 
@@ -113,12 +113,22 @@ export class Desk {
   #listen() {
     const on = (type, fn) => this.client.on(type, fn);
     on("hello", ({ recent, recovered }) => this.#addMissed(recent, recovered ? this.comments.value : []));
+    on("hello", () => this.#fillCatalogue());
     on("comment", (d, event) => this.#addComment({ ...d, ts: event.ts }));
     on("comment.deleted", (d) => this.#markDeleted(d.comment_id));
     on("user.muted", (d) => { this.muted.value = { ...this.muted.value, [d.user_id]: d.until_ms }; });
     on("user.banned", (d) => { this.banned.value = { ...this.banned.value, [d.user_id]: !d.lifted }; });
-    on("product.changed", (d) => this.catalogue.put(d.product));
+    on("product.changed", (d) => this.catalogue.learn([d.product]));
     on("state", (state, keys) => this.#note(state, keys));
+  }
+
+  /** A failed answer costs only what is off the shelf, until the next connection. */
+  async #fillCatalogue() {
+    try {
+      this.catalogue.learn((await get(`/v1/rooms/${encodeURIComponent(this.roomId)}/products`)).products);
+    } catch (error) {
+      toast(errorText(error), { kind: "bad" });
+    }
   }
 
   #note(state, keys) {

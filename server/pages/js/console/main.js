@@ -17,7 +17,7 @@ const roomId = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const dev = await isDev();
 
 if (isStaff()) {
-  const desk = new Desk({ roomId, client: new LiveroomClient({ roomId, token: freshToken }), storage: localStorage });
+  const desk = new Desk({ roomId, client: new LiveroomClient({ roomId, token: freshToken }) });
   mount(html`<${App} desk=${desk} dev=${dev} />`);
   desk.start();
 } else {
