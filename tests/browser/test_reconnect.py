@@ -36,7 +36,7 @@ def test_a_killed_worker_costs_a_viewer_nothing(
     expect(viewer.get_by_test_id("reconnect-banner")).to_be_visible()
     until(lambda: running_server.status("/readyz") == 200)
     room.say("断线之中")
-    room.run("sale.start", sale_id=sale_id, countdown_s=0)
+    room.start_sale(sale_id)
     expect(viewer.get_by_test_id("reconnect-banner")).to_be_hidden()
     expect(viewer.locator(".comment-text")).to_have_text(["断线之前", "断线之中"])
     expect(viewer.get_by_test_id("bag-count")).to_have_text("1")
