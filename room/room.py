@@ -112,13 +112,15 @@ class Rooms:
 
     async def open(self, room_id: str, now_ms: int) -> Replica | None:
         """A copy of the room as it stands, rebuilt from the archive where Redis lost it."""
-        stored = await self._store.load(room_id)
+        # The archive first: asked second, it could be ahead only because time went on.
         try:
             archived_at = await self._archive.archived_seq(room_id)
         except Unavailable:
+            stored = await self._store.load(room_id)
             if stored is None:
                 raise
             return await self._replica(stored)  # the room is there; SQL may catch up later
+        stored = await self._store.load(room_id)
         if stored is not None and (
             archived_at is None or not is_newer(archived_at, (stored.epoch, stored.seq))
         ):
@@ -228,10 +230,9 @@ class Rooms:
 
     async def _heal_store(self, replica: Replica, now_ms: int) -> Healed:
         """Redis lost what this copy has: begin a new epoch from the newest that is known."""
+        mine = (replica.epoch, replica.seq)  # before asking: the copy moves on while Redis answers
         current = await self._store.load(replica.room_id)
-        if current is not None and not is_newer(
-            (replica.epoch, replica.seq), (current.epoch, current.seq)
-        ):
+        if current is not None and not is_newer(mine, (current.epoch, current.seq)):
             # The heartbeat was older than the copy, or another worker has healed the room.
             return Healed.FINE if current.epoch == replica.epoch else Healed.REOPEN
         base = replica.stored
