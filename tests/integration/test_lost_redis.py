@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from room.ports import Pulse, Stored
+from room.room import Healed
 from tests.integration.house import House, Place, eventually
 from tests.integration.visitor import Visitor
 from tests.waiting import until_async
@@ -76,6 +78,52 @@ async def test_a_room_that_nobody_holds_comes_from_sql(
     assert lin.welcome["epoch"] != old_epoch
     assert lin.state["room"]["announcement"]["text"] == "remember me"
     assert [card["product_id"] for card in lin.state["cards"]] == ["tea"]
+
+
+async def test_a_slow_answer_is_not_a_loss(
+    two_places: tuple[Place, Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that moves on while Redis is being asked is not ahead of Redis."""
+    here, there = two_places
+    lin = await there.enter("lin")
+    services, replica = there.worker.services, there.live.replica
+    store, epoch = services.room_store, replica.epoch
+    load = store.load
+
+    async def slow(room_id: str) -> Stored | None:
+        stored = await load(room_id)
+        await here.do("announce", text="meanwhile")
+        await until_async(lambda: replica.seq == 1)
+        return stored
+
+    monkeypatch.setattr(store, "load", slow)
+    late = Pulse(epoch=epoch, seq=-1, online=0, peak=0, totals={})
+    assert await services.rooms.heal(replica, late, services.hub.now_ms()) is Healed.FINE
+    assert replica.epoch == epoch
+    await here.do("announce", text="undisturbed")
+    await lin.event("announcement", 2)
+
+
+async def test_an_archive_that_moves_on_is_not_a_loss(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that opens a busy room leaves its epoch alone, whatever it reads when."""
+    here = await house.room(await house.worker())
+    lin = await here.enter("lin")
+    there = here.at(await house.worker())
+    archive, rooms = there.worker.services.archive, here.worker.services.rooms
+    ask = archive.archived_seq
+
+    async def slow(room_id: str) -> tuple[str, int] | None:
+        await here.do("announce", text="meanwhile")
+        await rooms.archive_room(here.room_id, here.worker.services.hub.now_ms())
+        return await ask(room_id)
+
+    monkeypatch.setattr(archive, "archived_seq", slow)
+    kim = await there.enter("kim")
+    assert kim.welcome["epoch"] == lin.welcome["epoch"]
+    await there.do("announce", text="undisturbed")
+    await lin.event("announcement", 2)
 
 
 async def sale_of(place: Place, stock: int) -> str:
