@@ -12,7 +12,6 @@ from aiohttp import web
 from server.api.access import path_id
 
 PAGES = Path(__file__).parent.parent / "pages"
-STATIC_MAX_AGE_S = 300
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 _POLICY = (
     "default-src 'none'; script-src 'self'{hashes}; style-src 'self'; "

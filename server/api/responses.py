@@ -20,6 +20,9 @@ from server.errors import CommandRefused
 
 log = structlog.get_logger(__name__)
 
+STATIC_MAX_AGE_S = (
+    60  # files keep their names from release to release; after this they are asked about
+)
 BODY_WITHIN_S = 10.0  # a body that takes longer is a slow-body attack, not a phone
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
@@ -89,6 +92,8 @@ async def security_headers(request: web.Request, handler: Handler) -> web.Stream
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         if request.path.startswith("/v1/"):
             response.headers.setdefault("Cache-Control", "no-store")
+        elif request.path.startswith("/static/"):
+            response.headers.setdefault("Cache-Control", f"public, max-age={STATIC_MAX_AGE_S}")
     return response
 
 
