@@ -13,6 +13,7 @@ from flash_sale.sale import Level, Phase, Sale, SaleSpec, Stage
 
 StockHook = Callable[[str, str, dict[str, Level]], None]
 OrderHook = Callable[[dict[str, object]], None]
+OfferHook = Callable[[str, str, str, dict[str, object]], None]
 
 # One buy as the reserve script takes it: user id, key, fingerprint, suffix, lines, cents off their
 # price, what took them off as a JSON list ('' for nothing).
@@ -24,11 +25,13 @@ class Hooks:
     """What the composition root wants to hear. Called in the event loop; must not raise or block.
 
     `on_stock(sale_id, room_id, {sku_id: Level})` after each act that changed what is available;
-    `on_order(order)` after each move of an order that this process won.
+    `on_order(order)` after each move of an order that this process won;
+    `on_offer(room_id, user_id, outcome, details)` when a turn on a waitlist came.
     """
 
     on_stock: StockHook = field(default=lambda sale_id, room_id, levels: None)
     on_order: OrderHook = field(default=lambda order: None)
+    on_offer: OfferHook = field(default=lambda room_id, user_id, outcome, details: None)
 
 
 @dataclass(frozen=True, slots=True)

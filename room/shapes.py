@@ -111,6 +111,15 @@ class SaleSku(msgspec.Struct, frozen=True):
     sold_out: bool = False
 
 
+class SaleDoor(msgspec.Struct, frozen=True):
+    """How people get to a sale: 0 means that there is no line, or no puzzle."""
+
+    rate_per_s: int
+    opens_before_s: int
+    pow_bits: int
+    seed_hash: str
+
+
 class Sale(msgspec.Struct, frozen=True):
     """The room's public copy of a sale. Stock left is not here: it is pushed by version."""
 
@@ -122,6 +131,7 @@ class Sale(msgspec.Struct, frozen=True):
     hold_s: int
     pay_s: int
     skus: tuple[SaleSku, ...]
+    door: SaleDoor | None = None
 
 
 class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -23,6 +23,7 @@ from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import server.commands  # noqa: F401 - fills the registry
+from flash_sale.doors import SEED_BYTES
 from flash_sale.storage.wiring import FlashSale, assemble
 from room import sampling
 from room.giveaways import Giveaways
@@ -39,6 +40,7 @@ from server.clock import Clock
 from server.config import Settings
 from server.context import Services
 from server.couponing import Couponing
+from server.doorkeeper import Doorkeeper
 from server.duties import run_once_duties
 from server.gateway import Gateway
 from server.heartbeat import Heartbeat
@@ -51,6 +53,7 @@ from server.selling import Selling
 from server.series import Series
 from server.telemetry import Metrics, configure_logging
 from server.tokens import Tokens
+from server.turns import Turns
 from server.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -182,6 +185,23 @@ def _room(
     return _Room(store, archive, rules, bus, hub, heartbeat, metrics)
 
 
+def _selling(sale: FlashSale, room: _Room) -> Selling:
+    """What carries the sale into the room, hooked to both."""
+    selling = Selling(
+        hub=room.hub,
+        rooms=room.rooms,
+        desk=sale.desk,
+        checkout=sale.checkout,
+        waiting_room=sale.waiting_room,
+    )
+    turns = Turns(hub=room.hub, offers=sale.offers)
+    selling.on_crossing = turns.tell_soon
+    sale.hooks.on_stock = selling.on_stock
+    sale.hooks.on_order = selling.on_order
+    sale.hooks.on_offer = turns.on_offer
+    return selling
+
+
 def _services(
     settings: Settings,
     sale: FlashSale,
@@ -189,11 +209,8 @@ def _services(
     room_redis: redis_asyncio.Redis,
     engine: AsyncEngine,
 ) -> Services:
-    selling = Selling(hub=room.hub, rooms=room.rooms, desk=sale.desk, checkout=sale.checkout)
-    couponing = Couponing(room.hub, sale.rewards.coupons)
+    couponing, selling = Couponing(room.hub, sale.rewards.coupons), _selling(sale, room)
     room.hub.on_opened = [room.heartbeat.pulse, selling.prepare, couponing.show]
-    sale.hooks.on_stock = selling.on_stock
-    sale.hooks.on_order = selling.on_order
     lotteries = RedisLotteries(room_redis)
     return Services(
         settings=settings,
@@ -222,12 +239,16 @@ def _services(
         selling=selling,
         couponing=couponing,
         rewards=sale.rewards,
+        waiting_room=sale.waiting_room,
+        doorkeeper=Doorkeeper(hub=room.hub, waiting_room=sale.waiting_room, store=sale.queue),
+        offers=sale.offers,
         limits={rate: BucketTable(rate.per_second, rate.burst) for rate in RateClass},
         metrics=room.metrics,
         series=Series(room_redis),
         active_rooms=ActiveRooms(room_redis),
         words=default_words(),
         new_id=new_id,
+        new_seed=lambda: secrets.token_hex(SEED_BYTES),
         redis=room_redis,
         checks=_checks(room_redis, engine),
     )

@@ -83,6 +83,9 @@ class Settings(BaseModel):
     jwt_algorithm: Literal["HS256", "HS384", "HS512", "RS256", "ES256"] = "HS256"
     payment_secret: SecretStr = SecretStr("")
     allowed_origins: Names = Field((), description="empty: this server's own address")
+    trusted_proxies: Names = Field(
+        (), description="addresses or networks whose X-Forwarded-For is believed"
+    )
     public_url: str = Field("", description="empty: http://host:port")
     dev: bool = False
 
@@ -120,7 +123,7 @@ class Settings(BaseModel):
     handshake_timeout_s: float = Field(10.0, gt=0, le=120)
     hello_timeout_s: float = Field(5.0, gt=0, le=120, description="from the upgrade to hello")
 
-    @field_validator("roles", "allowed_origins", mode="before")
+    @field_validator("roles", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -149,6 +152,13 @@ class Settings(BaseModel):
         for origin in value:
             if origin_of(origin) != origin:
                 raise ValueError(f"{origin!r} is not an exact origin such as https://shop.example")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            ipaddress.ip_network(proxy, strict=False)
         return value
 
     @property

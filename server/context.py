@@ -15,10 +15,12 @@ import redis.asyncio as redis_asyncio
 from flash_sale.audit import Auditor
 from flash_sale.checkout import Checkout
 from flash_sale.desk import SaleDesk
+from flash_sale.offers import Offers
 from flash_sale.providers.sandbox import SandboxBank
 from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
 from flash_sale.rewarding import Rewarding
+from flash_sale.waiting_room import WaitingRoom
 from room.errors import Lost, Unavailable
 from room.events import Event
 from room.giveaways import Giveaways
@@ -31,9 +33,11 @@ from server.active_rooms import ActiveRooms
 from server.bus import Bus
 from server.config import Settings
 from server.couponing import Couponing
+from server.doorkeeper import Doorkeeper
 from server.fanout import LiveRoom
 from server.heartbeat import Heartbeat
 from server.hub import Hub
+from server.origin import NOWHERE, Origin
 from server.rate_limit import BucketTable
 from server.registry import RateClass
 from server.selling import Selling
@@ -71,12 +75,16 @@ class Services:
     selling: Selling
     couponing: Couponing
     rewards: Rewarding
+    waiting_room: WaitingRoom
+    doorkeeper: Doorkeeper
+    offers: Offers
     limits: dict[RateClass, BucketTable]
     metrics: Metrics
     series: Series
     active_rooms: ActiveRooms
     words: SensitiveWords
     new_id: Callable[[str], str]
+    new_seed: Callable[[], str]
     redis: redis_asyncio.Redis
     checks: Mapping[str, Callable[[], Awaitable[object]]]  # what /readyz asks
 
@@ -90,6 +98,7 @@ class Context:
     user: Identity
     now_ms: int
     channel: str  # "socket" or "http"
+    origin: Origin = NOWHERE
 
     @property
     def speaker(self) -> User:

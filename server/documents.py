@@ -66,10 +66,11 @@ def _addressed(op: str, summary: str, reference: str) -> dict[str, Any]:
 
 def _http_routes() -> list[tuple[str, str, str]]:
     """Method, path and summary of every HTTP route."""
-    from server.api import me, operation, orders, rooms
+    from server.api import lines, me, operation, orders, rooms
 
+    tables = (rooms.routes, orders.routes, lines.routes, me.routes, operation.routes)
     found = []
-    for table in (rooms.routes, orders.routes, me.routes, operation.routes):
+    for table in tables:
         for route in table:
             assert isinstance(route, web.RouteDef)
             summary = (route.handler.__doc__ or "").strip().splitlines()[0]

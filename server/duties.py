@@ -47,6 +47,8 @@ def run_once_duties(
     return (
         Duty("journal", consumer.step, 0.05, drain=True),
         Duty("holds", sweep, 0.2, drain=True),
+        Duty("queues", services.doorkeeper.admit, 0.25),
+        Duty("waitlists", services.offers.step, 0.5),
         Duty("phases", services.selling.announce_due, 0.1),
         Duty("lotteries", draw_lotteries, 0.2),
         Duty("archive", archive_rooms, 1.0),

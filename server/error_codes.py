@@ -57,6 +57,9 @@ _TABLE = (
     ErrorCode("coupon_unavailable", 409, False, "This coupon cannot be used here and now."),
     ErrorCode("below_threshold", 409, False, "The order is too small for this coupon."),
     ErrorCode("points_short", 409, False, "There are fewer points than that."),
+    ErrorCode("not_admitted", 403, True, "The sale has a line: it is not this person's turn."),
+    ErrorCode("proof_required", 403, True, "Solve the puzzle in `details` and ask again."),
+    ErrorCode("risk", 403, False, "Not accepted; which rule refused is not told."),
     ErrorCode("key_reused", 409, False, "This key was used for a different purchase."),
     ErrorCode("unknown_outcome", 503, True, "No answer in time: ask again with the same key."),
     # Payment

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from uuid import uuid4
 
 import structlog
@@ -23,6 +24,7 @@ from server.fanout import LiveRoom
 from server.hello import HelloParams, greet
 from server.hub import RoomMissing
 from server.masking import MaskedWebSocketResponse
+from server.origin import Origin, origin_of_request
 from server.rate_limit import TokenBucket
 from server.tokens import BadToken, ExpiredToken, Identity
 from server.viewer import Pace, Viewer
@@ -137,7 +139,8 @@ class Gateway:
         transport = request.transport
         if transport is None:
             return None
-        return await self._admit(socket, transport, room, codec, received)
+        origin = origin_of_request(request, self._services.settings)
+        return await self._admit(socket, transport, room, codec, received, origin)
 
     def _first_command(self, message: WSMessage, codec: Codec) -> Received | CloseCode | None:
         data = _payload(message, codec)
@@ -160,6 +163,7 @@ class Gateway:
         room: LiveRoom,
         codec: Codec,
         received: Received,
+        origin: Origin,
     ) -> Viewer | None:
         assert received.envelope is not None
         reply_id = received.envelope.id
@@ -178,6 +182,7 @@ class Gateway:
             await self._refuse_hello(socket, codec, reply_id, refused, CloseCode.PROTOCOL_ERROR)
             return None
         viewer = self._viewer(user, transport, codec)
+        viewer.origin = replace(origin, device=params.device or "")
         self.sockets[viewer] = socket
         self._services.metrics.connected()
         viewer.send(
@@ -282,6 +287,7 @@ class Gateway:
             user=viewer.user,
             now_ms=viewer.heard_ms,
             channel="socket",
+            origin=viewer.origin,
         )
         return [await answer(context, received, viewer.codec) for received in commands]
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from room.ports import Sequenced
+from server.commands.fields import Id
 from server.context import Services
 from server.errors import CommandRefused
 from server.fanout import LiveRoom
@@ -30,10 +31,11 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 class HelloParams(msgspec.Struct, frozen=True, kw_only=True):
-    """`hello {token, resume}`."""
+    """`hello {token, resume, device}`. The device is what the client calls it, for limits only."""
 
     token: Annotated[str, msgspec.Meta(max_length=TOKEN_CHARS_MAX)] | None = None
     resume: Resume | None = None
+    device: Id | None = None
 
     @classmethod
     def decode(cls, raw: bytes | msgspec.Raw, codec: Codec) -> HelloParams:

@@ -8,7 +8,7 @@ have been told already.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from flash_sale.checkout import Checkout
 from flash_sale.desk import SaleDesk
 from flash_sale.errors import Refused as SaleRefused
 from flash_sale.sale import Level
+from flash_sale.waiting_room import WaitingRoom
 from room import sales
 from room.errors import Lost, Refused, Unavailable
 from room.room import Rooms
@@ -35,11 +36,21 @@ BUYERS_READ_MAX = 100  # newest orders looked at when a worker opens a room
 class Selling:
     """Shows sales, stock and orders in the rooms of this worker."""
 
-    def __init__(self, *, hub: Hub, rooms: Rooms, desk: SaleDesk, checkout: Checkout):
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        rooms: Rooms,
+        desk: SaleDesk,
+        checkout: Checkout,
+        waiting_room: WaitingRoom,
+    ):
         self._hub = hub
         self._rooms = rooms
         self._desk = desk
         self._checkout = checkout
+        self._waiting_room = waiting_room
+        self.on_crossing: Callable[[str], None] = lambda sale_id: None  # sold out, or back
         self._running: set[asyncio.Task[None]] = set()
         self._showing: dict[str, bool] = {}  # sale → shown again when the run in progress ends
 
@@ -51,6 +62,7 @@ class Selling:
         self._hub.tell_stock(room_id, wire)
         if self._concerns_room(room_id, sale_id, levels):
             self.show_soon(sale_id)
+            self.on_crossing(sale_id)
 
     def _concerns_room(self, room_id: str, sale_id: str, levels: Mapping[str, Level]) -> bool:
         if any(level.left == 0 for level in levels.values()):
@@ -115,7 +127,8 @@ class Selling:
         room = await self._hub.open(sale.room_id)
         wire = {sku: {"left": level.left, "v": level.v} for sku, level in levels.items()}
         self._hub.tell_stock(sale.room_id, wire)
-        told = sale.to_wire(phase, levels)
+        door = await self._waiting_room.door(sale_id)
+        told = sale.to_wire(phase, levels) | {"door": door.to_wire() if door else None}
         pairs = {sku: (level.left, level.v) for sku, level in levels.items()}
         await self._rooms.change(
             room.replica, lambda state: sales.show(state, told, pairs), self._hub.now_ms()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server import direct_write
+from server.origin import NOWHERE, Origin
 from server.rate_limit import TokenBucket
 from server.tokens import Identity
 from server.wire import Codec, message_frame
@@ -33,6 +34,7 @@ class Viewer:
     codec: Codec
     joined_ms: int
     commands: TokenBucket  # what this one socket may ask for
+    origin: Origin = NOWHERE
     fd: int = field(init=False)
     heard_ms: int = field(init=False)
     watched_to_ms: int = field(init=False)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from server.api import me, operation, orders, pages, rooms
+from server.api import lines, me, operation, orders, pages, rooms
 from server.api.access import SERVICES
 from server.api.responses import errors_as_json, security_headers
 from server.clock import Clock
@@ -74,6 +74,7 @@ class Worker:
         self._loops = [
             asyncio.create_task(_every(PULSE_EVERY_S, self.services.heartbeat.beat)),
             asyncio.create_task(_every(1.0, self.services.selling.refresh_stock)),
+            asyncio.create_task(_every(1.0, self.services.doorkeeper.beat)),
             asyncio.create_task(_every(1.0, self._count_entries)),
             asyncio.create_task(_every(0.5, self.services.couponing.show_all)),
             asyncio.create_task(_every(1.0, self._publish_metrics)),
@@ -152,7 +153,8 @@ def web_app(services: Services, gateway: Gateway) -> web.Application:
     )
     app[SERVICES] = services
     app.router.add_get("/v1/rooms/{room_id}/ws", gateway.handle)
-    for table in (rooms.routes, orders.routes, me.routes, operation.routes, pages.routes):
+    mine = (rooms.routes, orders.routes, lines.routes, me.routes, operation.routes, pages.routes)
+    for table in mine:
         app.add_routes(table)
     return app
 

@@ -75,3 +75,32 @@ def coupon_keys(coupon_id: str) -> list[str]:
 def coupon_deeds(coupon_id: str, task: str) -> str:
     """SET: who has done the task of a coupon in its room."""
     return f"liveroom:{{{coupon_id}}}:coupon-{task}"
+
+
+# -- before and behind the sale: not part of a generation, so a rebuilt sale keeps them ------
+
+QUEUES_INDEX = "liveroom:queues"  # SET of sales with people in line
+WAITLISTS_INDEX = "liveroom:waitlists"  # SET of sales with people waiting for returns
+
+
+def queue_of(sale_id: str) -> list[str]:
+    """HASH of counters; ZSETs of people: early by rank, line by score, admitted by until when."""
+    tag = f"liveroom:{{{sale_id}}}:queue"
+    return [tag, f"{tag}:early", f"{tag}:line", f"{tag}:admitted"]
+
+
+def waitlist_of(sale_id: str) -> list[str]:
+    """ZSET `sku:number:user` (waiting), HASH `sku:user` → what for, HASH of offers not yet told."""
+    tag = f"liveroom:{{{sale_id}}}:waitlist"
+    return [tag, f"{tag}:waiters", f"{tag}:offers"]
+
+
+def limits_of(sale_id: str, window: int) -> list[str]:
+    """HASH subject → acts: of a numbered window and of the one before it."""
+    tag = f"liveroom:{{{sale_id}}}:limits"
+    return [f"{tag}:{window}", f"{tag}:{window - 1}"]
+
+
+def risk(sale_id: str) -> str:
+    """HASH rule → how often it refused somebody."""
+    return f"liveroom:{{{sale_id}}}:risk"

@@ -249,7 +249,8 @@ class RedisStock:
     async def forget(self, sale_id: str) -> None:
         """Drop a retired sale's data; SQL keeps all of it."""
         async with answering():
-            await self._redis.unlink(*keys.all_of(sale_id))
+            beside = (*keys.queue_of(sale_id), *keys.waitlist_of(sale_id), keys.risk(sale_id))
+            await self._redis.unlink(*keys.all_of(sale_id), *beside)
             await self._redis.srem(keys.SALES_INDEX, sale_id)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,17 @@ from redis.exceptions import NoScriptError
 from flash_sale.storage import keys
 
 LUA_FOLDER = Path(__file__).parent / "lua"
+# Scripts that give pieces back, and so to the waitlist: they take its keys after the sale's.
+SERVING = frozenset({"release", "adjust", "waitlist_join", "waitlist_leave", "waitlist_serve"})
 RELOADS_MAX = 3  # Redis forgetting its scripts more often than this within one call is a fault
 
 
 @cache
 def source(name: str) -> str:
-    """A script's text as it is sent: prelude and file."""
+    """A script's text as it is sent: prelude, what serves the waitlist, and file."""
     prelude = (LUA_FOLDER / "prelude.lua").read_text("utf-8")
+    if name in SERVING:
+        prelude += (LUA_FOLDER / "serving.lua").read_text("utf-8")
     return prelude + (LUA_FOLDER / f"{name}.lua").read_text("utf-8")
 
 
@@ -55,10 +59,13 @@ class Scripts:
         self._loading = asyncio.Lock()
         self.on_forgotten: Callable[[], Awaitable[None]] | None = None
 
-    async def run(self, name: str, sale_id: str, *arguments: object) -> Any:  # noqa: ANN401
+    async def run(
+        self, name: str, sale_id: str, *arguments: object, more_keys: Sequence[str] = ()
+    ) -> Any:  # noqa: ANN401
         """Run over all keys of the sale; the arguments travel as one msgpack list."""
         packed = msgpack.packb(arguments, use_bin_type=False)
-        sale_keys = self._keys_of(sale_id)
+        waitlist = keys.waitlist_of(sale_id) if name in SERVING else ()
+        sale_keys = [*self._keys_of(sale_id), *waitlist, *more_keys]
         for _ in range(RELOADS_MAX):
             digest = self._digests.get(name)
             if digest is None:

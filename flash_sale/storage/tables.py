@@ -68,6 +68,20 @@ sale_skus = Table(
     Column("stock", Integer, nullable=False),
 )
 
+# How people get to a sale; no row: it is open to everybody. The seed is secret until the start.
+sale_doors = Table(
+    "sale_doors",
+    metadata,
+    Column("sale_id", String(64), primary_key=True),
+    Column("seed", String(64), nullable=False),
+    Column("rate_per_s", Integer, nullable=False),
+    Column("opens_before_s", Integer, nullable=False),
+    Column("puzzle_bits", Integer, nullable=False),
+    Column("limit_user", Integer, nullable=False),
+    Column("limit_device", Integer, nullable=False),
+    Column("limit_address", Integer, nullable=False),
+)
+
 stock_changes = Table(
     "stock_changes",
     metadata,

@@ -15,6 +15,7 @@ from flash_sale.desk import SaleDesk
 from flash_sale.directory import SaleDirectory
 from flash_sale.expiry import Sweeper
 from flash_sale.journal import JournalConsumer
+from flash_sale.offers import Offers
 from flash_sale.ports import Hooks, Later, PaymentProvider, Post
 from flash_sale.providers.sandbox import SandboxBank, SandboxProvider
 from flash_sale.reconcile import Reconciler
@@ -23,14 +24,18 @@ from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
 from flash_sale.rewarding import Rewarding
 from flash_sale.settlement import Settler
+from flash_sale.storage.doors import SqlDoors
 from flash_sale.storage.numbers import SqlNumbers
 from flash_sale.storage.orders import SqlOrders
 from flash_sale.storage.payments import SqlPayments, SqlSandboxBooks
+from flash_sale.storage.queue_redis import RedisQueue
 from flash_sale.storage.redis import RedisStock
 from flash_sale.storage.refunds import SqlRefunds
 from flash_sale.storage.sales import SqlSales
 from flash_sale.storage.scripts import Scripts, source
+from flash_sale.storage.waitlist_redis import RedisWaitlist
 from flash_sale.storage.wiring_rewards import assemble_rewards
+from flash_sale.waiting_room import WaitingRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ class FlashSale:
     numbers: SqlNumbers
     stock: RedisStock
     rewards: Rewarding
+    queue: RedisQueue
+    waiting_room: WaitingRoom
+    offers: Offers
 
     async def open(self) -> None:
         """Before the first request: rebuild what Redis lost while nobody was there."""
@@ -91,6 +99,7 @@ def assemble(
     recovery = Recovery(stock, sales, consumer, hooks)
     scripts.on_forgotten = recovery.fence_lost
     reserving = ReserveEngine(stock, directory, hooks, new_token, now_ms)
+    queue, waitlist = RedisQueue(redis, scripts), RedisWaitlist(redis, scripts)
     return FlashSale(
         hooks=hooks,
         desk=SaleDesk(stock, sales, directory, hooks, new_token, now_ms),
@@ -106,4 +115,7 @@ def assemble(
         numbers=SqlNumbers(engine),
         stock=stock,
         rewards=assemble_rewards(redis, engine, stock, directory, reserving, settler),
+        queue=queue,
+        waiting_room=WaitingRoom(SqlDoors(engine), queue, payment_secret, now_ms),
+        offers=Offers(waitlist, stock, directory, hooks, new_token, now_ms),
     )

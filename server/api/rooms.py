@@ -24,6 +24,7 @@ from server.dispatch import answer
 from server.error_codes import status_of
 from server.errors import CommandRefused
 from server.numbers import room_numbers
+from server.origin import origin_of_request
 from server.registry import HOSTS
 from server.wire import Codec, MalformedFrame, decode_commands
 
@@ -118,7 +119,8 @@ async def run_command(request: web.Request) -> web.Response:
     if len(received) != 1:
         raise CommandRefused("bad_request", "one command a request")
     now_ms = services.hub.now_ms()
-    context = Context(services=services, room=room, user=user, now_ms=now_ms, channel="http")
+    origin = origin_of_request(request, services.settings)
+    context = Context(services, room, user, now_ms, "http", origin)
     result = await answer(context, received[0], Codec.JSON)
     return reply(result, status_of(result["err"]["code"]) if "err" in result else 200)
 

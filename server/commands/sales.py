@@ -6,6 +6,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from flash_sale.doors import (
+    LIMIT_MAX,
+    OPENS_BEFORE_S_MAX,
+    PUZZLE_BITS_MAX,
+    RATE_PER_S_MAX,
+    Door,
+    Limits,
+)
 from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.reserve import Buyer
 from flash_sale.sale import SaleSpec, SkuSpec
@@ -31,6 +39,24 @@ class Sku(msgspec.Struct, frozen=True, kw_only=True):
     image: Url = ""
 
 
+class WaitingRoom(msgspec.Struct, frozen=True):
+    rate_per_s: Annotated[int, msgspec.Meta(ge=1, le=RATE_PER_S_MAX)]
+    opens_before_s: Annotated[int, msgspec.Meta(ge=0, le=OPENS_BEFORE_S_MAX)] = 300
+
+
+class Puzzle(msgspec.Struct, frozen=True):
+    bits: Annotated[int, msgspec.Meta(ge=1, le=PUZZLE_BITS_MAX)]
+
+
+Limit = Annotated[int, msgspec.Meta(ge=0, le=LIMIT_MAX)]
+
+
+class DoorLimits(msgspec.Struct, frozen=True):
+    user: Limit = Limits().user
+    device: Limit = Limits().device
+    address: Limit = Limits().address
+
+
 class CreateSale(Params):
     skus: Annotated[list[Sku], msgspec.Meta(min_length=1, max_length=SKUS_MAX)]
     sale_id: Id | None = None
@@ -38,6 +64,9 @@ class CreateSale(Params):
     duration_s: DurationS = 600
     hold_s: DurationS = 330
     pay_s: DurationS | None = None
+    waiting_room: WaitingRoom | None = None
+    pow: Puzzle | None = None
+    limits: DoorLimits | None = None
 
 
 @command("sale.create", roles=HOSTS, rate=RateClass.STAFF)
@@ -53,9 +82,28 @@ async def create(context: Context, params: CreateSale) -> dict[str, Any]:
         pay_s=_pay_s(params),
     )
     services = context.services
+    await _build_door(context, sale_id, params)
     await services.sales.create(spec, context.room.room_id, context.now_ms)
     await services.selling.show(sale_id)
     return {"sale_id": sale_id}
+
+
+async def _build_door(context: Context, sale_id: str, params: CreateSale) -> None:
+    """The sale's door, if it has one, before the sale itself: it is never open without."""
+    if params.waiting_room is None and params.pow is None and params.limits is None:
+        return
+    if await context.services.sales.get(sale_id) is not None:
+        raise CommandRefused("conflict", "a sale of this id exists")
+    room, limits = params.waiting_room, params.limits or DoorLimits()
+    door = Door(
+        sale_id=sale_id,
+        seed=context.services.new_seed(),
+        rate_per_s=room.rate_per_s if room else 0,
+        opens_before_s=room.opens_before_s if room else OPENS_BEFORE_S_MAX,
+        puzzle_bits=params.pow.bits if params.pow else 0,
+        limits=Limits(limits.user, limits.device, limits.address),
+    )
+    await context.services.waiting_room.add(door)
 
 
 def _pay_s(params: CreateSale) -> int:
@@ -91,7 +139,7 @@ class StartSale(SaleRef):
 @command("sale.preheat", roles=HOSTS, rate=RateClass.STAFF)
 async def preheat(context: Context, params: SaleRef) -> dict[str, Any]:
     """Show a sale before it starts."""
-    await _own_sale(context, params.sale_id)
+    await own_sale(context, params.sale_id)
     await context.services.sales.preheat(params.sale_id)
     await context.services.selling.show(params.sale_id)
     return {}
@@ -100,7 +148,7 @@ async def preheat(context: Context, params: SaleRef) -> dict[str, Any]:
 @command("sale.start", roles=HOSTS, rate=RateClass.STAFF)
 async def start(context: Context, params: StartSale) -> dict[str, Any]:
     """Start the countdown to a sale; it opens by the server's clock."""
-    await _own_sale(context, params.sale_id)
+    await own_sale(context, params.sale_id)
     sale = await context.services.sales.start(params.sale_id, params.countdown_s)
     await context.services.selling.show(params.sale_id)
     return {"start_ms": sale.start_ms, "end_ms": sale.end_ms}
@@ -109,7 +157,7 @@ async def start(context: Context, params: StartSale) -> dict[str, Any]:
 @command("sale.stop", roles=HOSTS, rate=RateClass.STAFF)
 async def stop(context: Context, params: SaleRef) -> dict[str, Any]:
     """End a sale now; holds keep their deadline."""
-    await _own_sale(context, params.sale_id)
+    await own_sale(context, params.sale_id)
     await context.services.sales.stop(params.sale_id)
     await context.services.selling.show(params.sale_id)
     return {}
@@ -125,7 +173,7 @@ class ChangeStock(SaleRef):
 @command("stock.restock", roles=HOSTS, rate=RateClass.STAFF)
 async def restock(context: Context, params: ChangeStock) -> dict[str, Any]:
     """Add stock to a SKU of a sale."""
-    await _own_sale(context, params.sale_id)
+    await own_sale(context, params.sale_id)
     level = await context.services.sales.restock(
         params.sale_id,
         params.sku_id,
@@ -140,7 +188,7 @@ async def restock(context: Context, params: ChangeStock) -> dict[str, Any]:
 @command("stock.write_off", roles=HOSTS, rate=RateClass.STAFF)
 async def write_off(context: Context, params: ChangeStock) -> dict[str, Any]:
     """Take unsold stock of a SKU out of a sale."""
-    await _own_sale(context, params.sale_id)
+    await own_sale(context, params.sale_id)
     level = await context.services.sales.write_off(
         params.sale_id,
         params.sku_id,
@@ -152,7 +200,7 @@ async def write_off(context: Context, params: ChangeStock) -> dict[str, Any]:
     return {"left": level.left, "v": level.v}
 
 
-async def _own_sale(context: Context, sale_id: str) -> None:
+async def own_sale(context: Context, sale_id: str) -> None:
     """Refuse a sale of another room as if it did not exist."""
     if sale_id in context.room.replica.state.sales:
         return
@@ -173,12 +221,16 @@ class Buy(SaleRef):
     platform_coupon_id: Id | None = None
     points: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 0
     add_on_skus: Annotated[tuple[Id, ...], msgspec.Meta(max_length=LINES_MAX)] = ()
+    admission: Annotated[str, msgspec.Meta(max_length=128)] | None = None
 
 
 @command("sale.buy", roles=LOGGED_IN, rate=RateClass.BUY)
 async def buy(context: Context, params: Buy) -> dict[str, Any]:
     """Reserve stock; the same key always gets the same answer."""
-    await _own_sale(context, params.sale_id)
+    await own_sale(context, params.sale_id)
+    await context.services.doorkeeper.let_buy(
+        context.room, params.sale_id, context.user.user_id, context.origin, params.admission
+    )
     buyer = Buyer(context.user.user_id, role=context.user.role)
     lines = [(line.sku_id, line.qty) for line in params.lines]
     ask = BenefitAsk(

@@ -30,6 +30,7 @@ journal(kind, now, 's', sku, 'q', whole(qty), 'by', actor, 'why', reason, 'key',
 add('a', sku, given)
 add(kind == 'restock' and 'r' or 'w', sku, qty)
 add('v', sku, 1)
+if kind == 'restock' then serve_waiting({ [sku] = level(sku) }, now) end
 local now_at = level(sku)
 call('HSET', KEYS[3], field, body .. whole(now_at[1]) .. ' ' .. whole(now_at[2]))
 return cmsgpack.pack({ 'done', now_at[1], now_at[2] })

@@ -39,4 +39,5 @@ for i, id in ipairs(ids) do
   end
   records[i] = packed or ''
 end
+serve_waiting(levels, now)
 return cmsgpack.pack({ 'ok', outcomes, records, levels })

@@ -9,6 +9,7 @@
 import { Backoff } from "./liveroom/backoff.js";
 import { ServerClock } from "./liveroom/clock.js";
 import { Emitter } from "./liveroom/emitter.js";
+import { solve } from "./liveroom/proof.js";
 import { CLOSE_RESYNC, CLOSE_TOKEN_EXPIRED, LiveroomError, mayReconnect } from "./liveroom/errors.js";
 import { Requests } from "./liveroom/requests.js";
 import { RoomStore } from "./liveroom/store.js";
@@ -61,6 +62,7 @@ export class LiveroomClient extends Emitter {
 
   #url;
   #token;
+  #device;
   #Socket;
   #backoff;
   #clock = new ServerClock();
@@ -79,11 +81,12 @@ export class LiveroomClient extends Emitter {
    * `token({refresh})` returns a JWT or null (guest), possibly as a promise; `refresh` is true after the server said
    * that the last one expired. `origin`, `WebSocket` and `random` are for tests and for other hosts.
    */
-  constructor({ roomId, token = () => null, origin = globalThis.location?.origin, WebSocket = globalThis.WebSocket, random = Math.random }) {
+  constructor({ roomId, token = () => null, device, origin = globalThis.location?.origin, WebSocket = globalThis.WebSocket, random = Math.random }) {
     super();
     this.roomId = roomId;
     this.#url = socketUrl(roomId, origin);
     this.#token = token;
+    this.#device = device;
     this.#Socket = WebSocket;
     this.#backoff = new Backoff(random);
   }
@@ -127,7 +130,20 @@ export class LiveroomClient extends Emitter {
    * `sale.buy` gets a `key` when it has none and is asked again with it until its outcome is known (at most 20 s).
    */
   send(op, params = {}, { timeoutMs } = {}) {
-    return op === "sale.buy" ? this.#buy(params) : this.#ask(op, params, timeoutMs);
+    if (op === "sale.buy") return this.#buy(params);
+    return op === "queue.join" ? this.#join(params, timeoutMs) : this.#ask(op, params, timeoutMs);
+  }
+
+  /** Joining a line may take work first: the puzzle that comes with the refusal is solved and sent along. */
+  async #join(params, timeoutMs) {
+    try {
+      return await this.#ask("queue.join", params, timeoutMs);
+    } catch (error) {
+      if (error.code !== "proof_required" || params.proof) throw error;
+      const proof = await solve(error.details, () => this.status === "closed");
+      if (!proof) throw error;
+      return this.#ask("queue.join", { ...params, proof }, timeoutMs);
+    }
   }
 
   #ask(op, params, timeoutMs) {
@@ -205,7 +221,7 @@ export class LiveroomClient extends Emitter {
     const resume = this.epoch === null || this.#gaps >= GAPS_MAX ? undefined : { epoch: this.epoch, seq: this.seq };
     const sent = performance.now();
     try {
-      const ok = await this.#requests.send("hello", { token: token ?? null, ...(resume && { resume }) }, HELLO_MS);
+      const ok = await this.#requests.send("hello", { token: token ?? null, ...(resume && { resume }), ...(this.#device && { device: this.#device }) }, HELLO_MS);
       if (socket === this.#socket) this.#welcome(ok, sent);
     } catch (error) {
       // A refused hello is followed by the close that says what it means for coming back.

@@ -73,6 +73,21 @@ export async function freshToken({ refresh = false } = {}) {
   return token();
 }
 
+const DEVICE_KEY = "liveroom.device";
+
+/** What this browser calls itself, so that limits can be per device: random, the same in every tab, of no other use. */
+export function deviceId() {
+  try {
+    const known = localStorage.getItem(DEVICE_KEY);
+    if (known) return known;
+    const made = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    localStorage.setItem(DEVICE_KEY, made);
+    return made;
+  } catch {
+    return undefined; // storage is closed to us: then there is no such limit
+  }
+}
+
 function restore() {
   try {
     return adopt(JSON.parse(sessionStorage.getItem(KEY)));

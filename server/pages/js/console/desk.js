@@ -22,6 +22,7 @@ export class Desk {
   metrics = signal(null);
   audit = signal(null); // null until the first answer and after a failed one
   orders = signal(null);
+  risk = signal(null); // per sale: its line, its waitlists and what each rule refused
   replyTo = signal(null); // the comment the host is answering
   tick = signal(0); // once a second: clocks and rates are redrawn on it
   pace = new Pace();
@@ -37,6 +38,7 @@ export class Desk {
     this.polls = [
       new Poll(POLL_MS, async () => { this.metrics.value = await get(`${path}/metrics`); }),
       new Poll(POLL_MS, async () => { this.audit.value = await get(`${path}/audit`); }, () => { this.audit.value = null; }),
+      new Poll(POLL_MS, async () => { this.risk.value = (await get(`${path}/risk`)).sales; }),
       new Poll(POLL_MS, async () => { this.orders.value = (await get(`${path}/orders`)).orders; }),
     ];
   }

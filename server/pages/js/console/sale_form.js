@@ -14,6 +14,8 @@ const HOLDS_S = [30, 60, 120, 300, 600, 900];
 const HOLD_S_DEFAULT = 300;
 const DURATION_S_DEFAULT = 600;
 const SKUS_MAX = 20;
+const LINE_RATES = [0, 5, 20, 50, 200, 1_000]; // people let in a second; 0 = no line
+const PUZZLE_BITS = [0, 14, 17]; // about 0.1 s and 1 s of a phone
 
 /** The products that can be sold: those on the shelf first, then those put away. */
 function offerable(desk) {
@@ -43,6 +45,13 @@ export function skuOf(productId, field) {
   return { sku };
 }
 
+/** The door of the sale: a line let in at so many people a second, a puzzle, or neither. */
+function doorOf(form) {
+  const rate = Number(form.line.value);
+  const bits = Number(form.puzzle.value);
+  return { ...(rate && { waiting_room: { rate_per_s: rate } }), ...(bits && { pow: { bits } }) };
+}
+
 export function SaleForm({ desk, onMade }) {
   const products = offerable(desk);
   const [touched, setPicked] = useState(null);
@@ -58,7 +67,7 @@ export function SaleForm({ desk, onMade }) {
     const wrong = rows.length === 0 ? "console.fault.pick" : rows.find((row) => row.fault)?.fault ?? null;
     setFault(wrong);
     if (wrong) return;
-    const made = await desk.run("sale.create", { skus: rows.map((row) => row.sku), start: "manual", duration_s: Number(form.duration.value), hold_s: Number(form.hold.value) });
+    const made = await desk.run("sale.create", { skus: rows.map((row) => row.sku), start: "manual", duration_s: Number(form.duration.value), hold_s: Number(form.hold.value), ...doorOf(form) });
     if (made) onMade(made.sale_id);
   };
 
@@ -70,6 +79,8 @@ export function SaleForm({ desk, onMade }) {
     <div class="grid-form sale-terms">
       <label class="field w-3 half"><span>${t("console.duration")}</span><select class="select small" name="duration" data-testid="sale-duration">${DURATIONS_S.map((s) => html`<option value=${s} selected=${s === DURATION_S_DEFAULT}>${t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
       <label class="field w-3 half"><span>${t("console.hold")}</span><select class="select small" name="hold" data-testid="sale-hold">${HOLDS_S.map((s) => html`<option value=${s} selected=${s === HOLD_S_DEFAULT}>${s < 60 ? t("console.seconds_n", { n: s }) : t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
+      <label class="field w-3 half"><span>${t("console.line")}</span><select class="select small" name="line" data-testid="sale-line">${LINE_RATES.map((n) => html`<option value=${n}>${n ? t("console.line_rate_n", { n }) : t("console.line_none")}</option>`)}</select></label>
+      <label class="field w-3 half"><span>${t("console.puzzle")}</span><select class="select small" name="puzzle" data-testid="sale-puzzle">${PUZZLE_BITS.map((n) => html`<option value=${n}>${t(`console.puzzle_${n}`)}</option>`)}</select></label>
       <div class="w-6 form-foot">
         <span class="grow ${fault ? "wrong" : ""}" role=${fault ? "alert" : undefined}>${fault ? t(fault) : t("console.sale_made_hint")}</span>
         <button class="btn small primary" data-testid="sale-create">${t("console.sale_create")}</button>

@@ -7,6 +7,7 @@ import { t } from "../i18n.js";
 import { Countdown } from "../ui/countdown.js";
 import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
+import { LinePanel } from "./line_panel.js";
 import { SaleForm } from "./sale_form.js";
 import { StartSale, StopSale } from "./sale_dialogs.js";
 import { StockTable } from "./stock_table.js";
@@ -71,7 +72,7 @@ function Current({ desk, sale }) {
         ${STOPPABLE.has(sale.phase) && html`<button class="btn small danger" data-testid="sale-stop" onClick=${() => setDialog("stop")}>${t("console.stop_sale")}</button>`}
       </span>
     </div>
-    <div class="pane-body"><${StockTable} desk=${desk} sale=${sale} /></div>
+    <div class="pane-body"><${LinePanel} desk=${desk} sale=${sale} /><${StockTable} desk=${desk} sale=${sale} /></div>
     ${dialog === "start" && html`<${StartSale} desk=${desk} sale=${sale} onClose=${close} />`}
     ${dialog === "stop" && html`<${StopSale} desk=${desk} sale=${sale} onClose=${close} />`}`;
 }

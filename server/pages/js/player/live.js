@@ -9,7 +9,7 @@ import { observe } from "../signals.js";
 
 export const roomId = decodeURIComponent(location.pathname.split("/").filter(Boolean)[1] ?? "demo");
 
-export const client = new LiveroomClient({ roomId, token: session.freshToken });
+export const client = new LiveroomClient({ roomId, token: session.freshToken, device: session.deviceId() });
 export const view = observe(client);
 export const now = () => client.serverNow();
 

@@ -6,6 +6,7 @@ import * as api from "../api.js";
 import { errorText, lang, t } from "../i18n.js";
 import { purchaseKey } from "../liveroom.js";
 import { toast } from "../ui/toast.js";
+import { admissionOf, hasLine, place, refreshPlace, waiting } from "./line.js";
 import { cards, client, now, person, view } from "./live.js";
 import { needPerson } from "./login.js";
 
@@ -46,6 +47,14 @@ function phaseNow(sale, sku, at) {
   return "buy";
 }
 
+/** What the phase is for somebody who must stand in line first. */
+function inLine(sale, phase, at) {
+  if (!hasLine(sale) || (phase !== "buy" && phase !== "soon")) return phase;
+  const { state } = place(sale, at);
+  if (state === "admitted") return phase;
+  return { closed: phase, open: "line", asking: "joining", queueing: "queueing" }[state];
+}
+
 /** The sale of a card for this viewer: `{state, sale, sku, left, order?}`; null when the card is not for sale. */
 export function offer(card, at = now()) {
   const sale = sales.value?.[card.sale_id];
@@ -54,11 +63,12 @@ export function offer(card, at = now()) {
   const mine = ordersOf(sku.sku_id, sale.sale_id);
   const unpaid = mine.find((order) => UNPAID.has(order.status) && payBy(order) > at);
   const paid = mine.find((order) => order.status === "paid");
-  const phase = phaseNow(sale, sku, at);
+  const bare = phaseNow(sale, sku, at);
+  const phase = bare === "sold_out" && waiting.value[sku.sku_id] ? "waitlisted" : inLine(sale, bare, at);
   const full = sku.per_user > 0 && boughtQty(mine, sku.sku_id) >= sku.per_user;
   const left = stock.value?.[sku.sku_id]?.left ?? sku.stock;
-  const own = asking.value[sku.sku_id] ? "asking" : unpaid ? "pay" : paid && (full || phase !== "buy") ? "paid" : null;
-  return { state: own ?? phase, sale, sku, left, order: unpaid ?? paid };
+  const own = asking.value[sku.sku_id] ? "asking" : unpaid ? "pay" : paid && (full || bare !== "buy") ? "paid" : null;
+  return { state: own ?? phase, full, sale, sku, left, order: unpaid ?? paid };
 }
 
 function keep(order) {
@@ -86,6 +96,10 @@ client.on("order.changed", ({ order }) => {
   if (order.status === "paid") toast(t("order.paidToast"), { kind: "good" });
   if (order.status === "expired") toast(t("order.expiredToast"), { kind: "bad" });
 });
+client.on("waitlist.offered", ({ order }) => {
+  opened.value = keep(order);
+  toast(t("waitlist.offered"), { kind: "gold" });
+});
 client.on("stock.returned", ({ sku_id: skuId }) => wished.delete(skuId) && toast(t("sale.back"), { kind: "gold" }));
 
 function asHeld(answer, { sale, sku }) {
@@ -104,12 +118,13 @@ export async function buy(card) {
   keys.set(sku.sku_id, key);
   asking.value = { ...asking.value, [sku.sku_id]: true };
   try {
-    const answer = await client.send("sale.buy", { sale_id: sale.sale_id, lines: [{ sku_id: sku.sku_id, qty: 1 }], key });
+    const answer = await client.send("sale.buy", { sale_id: sale.sale_id, lines: [{ sku_id: sku.sku_id, qty: 1 }], key, admission: admissionOf(sale.sale_id) });
     keys.delete(sku.sku_id);
     const known = orders.value.find((one) => one.order_id === answer.order_id);
     opened.value = known ?? keep(asHeld(answer, wanted));
   } catch (error) {
     refused(error, sku.sku_id);
+    if (error.code === "not_admitted") refreshPlace(sale.sale_id);
   } finally {
     const { [sku.sku_id]: _done, ...others } = asking.value;
     asking.value = others;

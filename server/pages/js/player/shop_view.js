@@ -10,6 +10,7 @@ import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { Price } from "../ui/money.js";
 import { Sheet } from "../ui/sheet.js";
+import { place, joinLine, leaveLine, stopWaiting, waitFor, waiting } from "./line.js";
 import { cards, client, ended, now, onShow, wide } from "./live.js";
 import { buy, cardClicked, cardsSeen, numberOf, offer, opened, payBy, titleOf } from "./shop.js";
 
@@ -44,10 +45,18 @@ client.on("hello", ({ first }) => {
   if (first && onShow.value) pop(onShow.value.product_id);
 });
 
-const WORDS = { preheat: "sale.preheat", buy: "sale.buy", asking: "sale.asking", paid: "sale.paid", sold_out: "sale.soldOut", ended: "sale.ended", none: "sale.none" };
-const LOOKS = { buy: "primary", asking: "primary", pay: "gold", paid: "green" };
+const WORDS = { preheat: "sale.preheat", buy: "sale.buy", asking: "sale.asking", paid: "sale.paid", sold_out: "sale.soldOut", ended: "sale.ended", none: "sale.none", line: "line.join", joining: "line.joining" };
+const LOOKS = { buy: "primary", asking: "primary", pay: "gold", paid: "green", line: "primary", queueing: "gold" };
 
-function wording({ state, sale, order }, at) {
+function queueWords(sale, at) {
+  const { standing } = place(sale, at);
+  if (standing.position === null) return t("line.shuffle", { n: standing.length });
+  return t("line.position", { n: standing.position, time: countdown(standing.estimate_s * 1000) });
+}
+
+function wording({ state, sale, sku, order }, at) {
+  if (state === "queueing") return queueWords(sale, at);
+  if (state === "waitlisted") return t("waitlist.place", { n: (waiting.value[sku.sku_id]?.ahead ?? 0) + 1 });
   if (state === "soon") return t("sale.soon", { time: countdown(sale.start_ms - at) });
   if (state === "pay") return t("sale.pay", { time: countdown(payBy(order) - at) });
   return t(WORDS[state]);
@@ -58,15 +67,28 @@ export function SaleButton({ card }) {
   const at = useNow(now);
   const found = offer(card, at);
   if (!found) return null;
-  const { state, order } = found;
-  const act = { buy: () => buy(card), pay: () => (opened.value = order), paid: () => (opened.value = order) }[state];
+  const { state, order, sale, sku } = found;
+  const act = { buy: () => buy(card), pay: () => (opened.value = order), paid: () => (opened.value = order), line: () => joinLine(sale.sale_id) }[state];
   const press = () => {
     cardClicked(card.product_id);
     act?.();
   };
   return html`<span class="sale" data-testid="sale-state" data-state=${state} data-sku=${found.sku.sku_id}>
     <button class=${`btn sale-btn ${LOOKS[state] ?? ""}`} type="button" disabled=${!act || ended.value} onClick=${press} data-testid="buy-button">
-      ${state === "asking" && html`<span class="spinner"></span>`}${state === "paid" && html`<${Icon} name="check" size=${16} />`}<span class="num">${wording(found, at)}</span></button></span>`;
+      ${state === "asking" && html`<span class="spinner"></span>`}${state === "paid" && html`<${Icon} name="check" size=${16} />`}<span class="num">${wording(found, at)}</span></button>
+    <${Beside} found=${found} at=${at} /></span>`;
+}
+
+/** What goes with the button: the early word and the way out of a line, and the list behind a sale that is sold out. */
+function Beside({ found: { state, full, sale, sku }, at }) {
+  if (state === "queueing") {
+    const late = place(sale, at).standing.sells_out_before_you;
+    return html`${late && html`<span class="small few" role="status" data-testid="early-word">${t("line.mayNotReach")}</span>`}
+      <button class="btn small ghost" type="button" onClick=${() => leaveLine(sale.sale_id)} data-testid="line-leave">${t("line.leave")}</button>`;
+  }
+  if (state === "waitlisted") return html`<button class="btn small ghost" type="button" onClick=${() => stopWaiting(sale.sale_id, sku.sku_id)} data-testid="waitlist-leave">${t("waitlist.leave")}</button>`;
+  if (state === "sold_out" && !full && !ended.value) return html`<button class="btn small ghost" type="button" onClick=${() => waitFor(sale.sale_id, sku.sku_id)} data-testid="waitlist-join">${t("waitlist.join")}</button>`;
+  return null;
 }
 
 function Picture({ card }) {
@@ -80,7 +102,7 @@ function Picture({ card }) {
 function Facts({ card }) {
   const found = offer(card);
   const { left, sku, state } = found ?? {};
-  const selling = found && ["soon", "preheat", "buy", "pay", "asking"].includes(state);
+  const selling = found && ["soon", "preheat", "buy", "pay", "asking", "line", "joining", "queueing"].includes(state);
   return html`<${Price} cents=${selling ? sku.sale_cents : card.price_cents} listCents=${selling ? sku.list_cents : card.list_cents} currency=${card.currency} />
     <span class="facts small">
       ${selling && html`<span class="chip red"><${Icon} name="bolt" size=${12} />${t("sale.flash")}</span>`}
