@@ -3,7 +3,8 @@
 A room's channel carries three kinds of message, all MessagePack maps with a kind under `k`:
 `critical` and `rebased` are published by the room store's scripts, `chat` by this file (comments,
 notices, stock levels and private events of one turn of the event loop, in one message). Losing a
-`chat` message loses only what may be lost; a lost `critical` one is noticed by its number.
+`chat` message loses only what may be lost, and the next one's running count tells how much it was;
+a lost `critical` one is noticed by its number.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from redis.exceptions import RedisError
 
 from room.errors import Unavailable
 from room.ports import RoomStore, Sequenced
-from server.outbox import ChatItem
+from server.outbox import ChatItem, count_by_kind
 from server.tasks import end_all
 
 log = structlog.get_logger(__name__)
 
 ROOMS_QUEUED_MAX = 10_000  # rooms with something to publish; one entry each
 ITEMS_PER_MESSAGE_MAX = 2_000  # chat beyond this in one loop turn is not told to other workers
+WORKERS_HEARD_MAX = 256  # per room; past it the one heard of first starts anew
 RECONNECT_S_MAX = 1.0
 
 
@@ -52,10 +54,12 @@ class BusListener:
 class ChatBatch:
     """What one worker has to tell the others about one room."""
 
-    __slots__ = ("chat", "kicked", "private", "stock")
+    __slots__ = ("chat", "kicked", "lost", "private", "said", "stock")
 
     def __init__(self) -> None:
         self.chat: list[ChatItem] = []
+        self.said: dict[str, int] = {}  # chat of the sender since its start, this batch included
+        self.lost: dict[str, int] = {}  # of that, what never arrived here
         self.private: list[tuple[str, bytes]] = []
         self.kicked: list[tuple[str, int]] = []
         self.stock: dict[str, dict[str, int]] = {}
@@ -64,7 +68,7 @@ class ChatBatch:
         """The message, without what is empty."""
         chat = [(i.kind, i.user_id, i.role, i.raw, i.buyer, i.first) for i in self.chat]
         message: dict[str, Any] = {"k": "chat", "w": worker_id, "c": chat, "p": self.private}
-        message |= {"s": self.stock, "x": self.kicked}
+        message |= {"s": self.stock, "x": self.kicked, "n": self.said}
         packed: bytes = msgpack.packb({key: value for key, value in message.items() if value})
         return packed
 
@@ -74,6 +78,7 @@ class ChatBatch:
         batch = cls()
         batch.chat = [ChatItem(*fields) for fields in message.get("c", ())]
         batch.private = [(user_id, raw) for user_id, raw in message.get("p", ())]
+        batch.said = message.get("n", {})
         batch.stock = message.get("s", {})
         batch.kicked = [(user_id, code) for user_id, code in message.get("x", ())]
         return batch
@@ -89,6 +94,8 @@ class Bus:
         self._rooms: dict[bytes, str] = {}
         self._confirmed: dict[str, asyncio.Event] = {}
         self._pending: dict[str, ChatBatch] = {}
+        self._said: dict[str, dict[str, int]] = {}  # room → chat told since the start, by kind
+        self._heard: dict[str, dict[str, dict[str, int]]] = {}  # the same of others, by worker
         self._wake = asyncio.Event()
         self._subscribed = asyncio.Event()  # reading before the first subscription would fail
         self._tasks: list[asyncio.Task[None]] = []
@@ -134,6 +141,7 @@ class Bus:
         channel = self._store.channel(room_id)
         self._rooms.pop(channel.encode(), None)
         self._confirmed.pop(room_id, None)
+        self._heard.pop(room_id, None)
         try:
             await self._pubsub.unsubscribe(channel)
         except (RedisError, OSError):
@@ -197,13 +205,33 @@ class Bus:
         elif kind == "rebased":
             self._listening.on_rebased(room_id, message["e"])
         elif kind == "chat" and message["w"] != self._worker_id:
-            self._listening.on_chat(room_id, ChatBatch.unpack(message))
+            batch = ChatBatch.unpack(message)
+            batch.lost = self._lost(room_id, message["w"], batch)
+            self._listening.on_chat(room_id, batch)
+
+    def _lost(self, room_id: str, worker_id: str, batch: ChatBatch) -> dict[str, int]:
+        """What a worker has said since its last batch that came, beyond what this one brings."""
+        if not batch.said:
+            return {}
+        of_room = self._heard.setdefault(room_id, {})
+        before = of_room.get(worker_id)
+        of_room[worker_id] = batch.said
+        if len(of_room) > WORKERS_HEARD_MAX:
+            del of_room[next(iter(of_room))]
+        if before is None:
+            return {}  # the first that is heard of it: what was said before was not for us
+        brought = count_by_kind(batch.chat)
+        gaps = {k: n - before.get(k, 0) - brought.get(k, 0) for k, n in batch.said.items()}
+        return {kind: gap for kind, gap in gaps.items() if gap > 0}
 
     # -- publishing -----------------------------------------------------------------------------
 
     def tell_chat(self, room_id: str, item: ChatItem) -> None:
         """Queue a chat event for the other workers."""
+        said = self._said.setdefault(room_id, {})
+        said[item.kind] = said.get(item.kind, 0) + 1
         batch = self._batch(room_id)
+        batch.said = dict(said)
         if len(batch.chat) < ITEMS_PER_MESSAGE_MAX:
             batch.chat.append(item)
 
@@ -232,7 +260,10 @@ class Bus:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self._publish_pending()
+            try:
+                await self._publish_pending()
+            except Exception:
+                log.exception("bus_send_failed")  # one bad batch must not silence this worker
 
     async def _publish_pending(self) -> None:
         pending, self._pending = self._pending, {}

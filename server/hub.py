@@ -284,6 +284,7 @@ class Hub(BusListener):
         room = self.rooms.get(room_id)
         if room is None:
             return
+        room.outbox.add_lost(batch.lost)
         for item in batch.chat:
             room.outbox.add_chat(item)
         if batch.chat:

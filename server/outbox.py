@@ -48,6 +48,7 @@ class Tick:
     chosen: list[ChatItem]
     omitted: list[ChatItem]
     state: dict[str, Any]
+    lost: Drops = field(default_factory=dict)  # said elsewhere and never heard here
     _frames: dict[Codec, bytes] = field(default_factory=dict)
     _critical_frames: dict[Codec, bytes] = field(default_factory=dict)
 
@@ -59,7 +60,10 @@ class Tick:
     @property
     def drops(self) -> Drops:
         """How many chat events this tick leaves out, by kind."""
-        return count_by_kind(self.omitted)
+        drops = count_by_kind(self.omitted)
+        for kind, count in self.lost.items():
+            drops[kind] = drops.get(kind, 0) + count
+        return drops
 
     def frame(self, codec: Codec) -> bytes:
         """The frame for every viewer who is keeping up."""
@@ -106,12 +110,13 @@ class Tick:
 class Outbox:
     """What one room still has to tell its viewers."""
 
-    __slots__ = ("_chat", "_critical", "_overflow", "_state")
+    __slots__ = ("_chat", "_critical", "_lost", "_overflow", "_state")
 
     def __init__(self) -> None:
         self._critical: list[Critical] = []
         self._chat: list[ChatItem] = []
         self._overflow: list[ChatItem] = []
+        self._lost: Drops = {}
         self._state: dict[str, Any] = {}
 
     def add_critical(self, events: Iterable[Critical]) -> None:
@@ -124,6 +129,11 @@ class Outbox:
         if len(self._chat) > CHAT_PENDING_MAX:
             self._overflow.append(self._chat.pop(0))
 
+    def add_lost(self, counts: Mapping[str, int]) -> None:
+        """Chat that was said but did not get here: nobody can be shown it, everybody is told."""
+        for kind, count in counts.items():
+            self._lost[kind] = self._lost.get(kind, 0) + count
+
     def set_state(self, part: str, value: Any) -> None:  # noqa: ANN401 - any part of the vector
         """Replace one part of the state vector; only the latest value is told."""
         self._state[part] = value
@@ -133,7 +143,7 @@ class Outbox:
         self._state["stock"] = {**self._state.get("stock", {}), **levels}
 
     def __bool__(self) -> bool:
-        return bool(self._critical or self._chat or self._state)
+        return bool(self._critical or self._chat or self._lost or self._state)
 
     def take(self, chat_allowance: int | None, choose: Choose) -> Tick:
         """Empty the outbox into a tick that shows at most `chat_allowance` chat events."""
@@ -142,8 +152,9 @@ class Outbox:
         else:
             chosen, left_out = choose(self._chat, chat_allowance)
             omitted = self._overflow + left_out
-        tick = Tick(self._critical, chosen, omitted, self._state)
-        self._critical, self._chat, self._overflow, self._state = [], [], [], {}
+        tick = Tick(self._critical, chosen, omitted, self._state, self._lost)
+        self._critical, self._chat, self._overflow = [], [], []
+        self._state, self._lost = {}, {}
         return tick
 
 
