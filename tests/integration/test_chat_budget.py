@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -91,3 +92,28 @@ async def test_the_room_counts_what_it_showed(
                 break
             await asyncio.sleep(0.05)
     assert body["comments"] == PUBLISHED
+
+
+async def test_what_is_lost_between_workers_is_told_too(two_places: tuple[Place, Place]) -> None:
+    """A message between workers that never arrives is in the next `drop`: the sum still holds."""
+    here, there = two_places
+    await here.do("room.set", comments_per_user_per_s=0)
+    speaker, near, far = await here.enter("lin"), await here.enter(), await there.enter()
+    bus = there.worker.services.bus
+    hear, lost = bus._dispatch, []
+
+    def lossy(room_id: str, message: dict[str, Any]) -> None:
+        if message["k"] == "chat" and len(far.of("comment")) >= 1 and len(lost) < 3:
+            lost.append(message)
+        else:
+            hear(room_id, message)
+
+    bus._dispatch = lossy  # type: ignore[method-assign]
+    for number in range(8):
+        await speaker.do("comment.send", text=f"{number}")
+        await all_accounted([near], number + 1)
+        if number == 0:
+            await all_accounted([far], 1)
+    await all_accounted([far], 8)
+    assert (accounted(far), accounted(near)) == (8, 8)
+    assert far.drops["comment"] == sum(len(message["c"]) for message in lost) > 0
