@@ -104,9 +104,12 @@ RESERVATION_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class ReservedLine:
+    """`origin` is the suffix of the reservation that took the pieces; "" is its own."""
+
     sku_id: str
     qty: int
     unit_cents: int
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ class OrderLine:
     qty: int
     unit_cents: int
     paid_cents: int = 0  # what the line costs after all discounts
+    origin: str = ""  # as in `ReservedLine`
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,7 @@ class Order:
                     "qty": line.qty,
                     "unit_cents": line.unit_cents,
                     "paid_cents": line.paid_cents,
+                    "reservation_id": f"r{line.origin or self.suffix}",
                 }
                 for line in self.lines
             ],
@@ -216,7 +221,10 @@ def order_of(reservation: Reservation, sale: Sale, answer: str | None = None) ->
     for line in reservation.lines:
         sku = sale.sku(line.sku_id)
         product_id, title = (sku.product_id, sku.title) if sku else ("", line.sku_id)
-        lines.append(OrderLine(line.sku_id, product_id, title, line.qty, line.unit_cents))
+        origin = line.origin
+        lines.append(
+            OrderLine(line.sku_id, product_id, title, line.qty, line.unit_cents, origin=origin)
+        )
     full = sum(line.qty * line.unit_cents for line in lines)
     discounts = discounts_in(answer) if answer and full != reservation.amount_cents else ()
     return Order(

@@ -1,12 +1,16 @@
-"""What goes with buying, in one hand for the server: coupons, points, commissions."""
+"""What goes with buying, in one hand for the server: coupons, points, carts, webhooks."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flash_sale.benefits import Benefits
+from flash_sale.cart import Carts
 from flash_sale.coupon_desk import CouponDesk
+from flash_sale.regrouping import Regrouping
+from flash_sale.webhooks import Webhooks
 
 
 class RewardBooks(Protocol):
@@ -19,8 +23,18 @@ class RewardBooks(Protocol):
     async def commissions(self, room_id: str, limit: int) -> dict[str, Any]: ...
 
 
+class Exports(Protocol):
+    """CSV in pages; see `storage/exports.py`."""
+
+    def csv(self, kind: str, room_id: str) -> AsyncIterator[bytes]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rewarding:
     coupons: CouponDesk
     benefits: Benefits
     books: RewardBooks
+    carts: Carts
+    regrouping: Regrouping
+    webhooks: Webhooks
+    exports: Exports

@@ -54,6 +54,7 @@ from server.series import Series
 from server.telemetry import Metrics, configure_logging
 from server.tokens import Tokens
 from server.turns import Turns
+from server.webhook_post import WebhookSender
 from server.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -145,7 +146,7 @@ def _flash_sale(
             return response.status
 
     callback = f"{settings.public_url}/v1/payments/sandbox/callback"
-    return assemble(
+    sale = assemble(
         client,
         engine,
         payment_secret=settings.payment_secret.get_secret_value().encode(),
@@ -156,6 +157,8 @@ def _flash_sale(
         sandbox="open" if settings.sandbox_is_open else "closed",
         later=late_calls.later,
     )
+    sale.rewards.webhooks.send = WebhookSender(anywhere=settings.is_loopback)
+    return sale
 
 
 class _Room(NamedTuple):

@@ -66,11 +66,10 @@ def _addressed(op: str, summary: str, reference: str) -> dict[str, Any]:
 
 def _http_routes() -> list[tuple[str, str, str]]:
     """Method, path and summary of every HTTP route."""
-    from server.api import lines, me, operation, orders, rooms
+    from server.api.tables import PUBLIC
 
-    tables = (rooms.routes, orders.routes, lines.routes, me.routes, operation.routes)
     found = []
-    for table in tables:
+    for table in PUBLIC:
         for route in table:
             assert isinstance(route, web.RouteDef)
             summary = (route.handler.__doc__ or "").strip().splitlines()[0]

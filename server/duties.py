@@ -38,12 +38,6 @@ def run_once_duties(
     async def reconcile() -> int:
         return await reconciler.step(hub.now_ms())
 
-    async def log_claims() -> int:
-        return await services.rewards.coupons.step(hub.now_ms())
-
-    async def look_at_holds() -> int:
-        return await services.rewards.benefits.step(hub.now_ms())
-
     return (
         Duty("journal", consumer.step, 0.05, drain=True),
         Duty("holds", sweep, 0.2, drain=True),
@@ -53,8 +47,17 @@ def run_once_duties(
         Duty("lotteries", draw_lotteries, 0.2),
         Duty("archive", archive_rooms, 1.0),
         Duty("payments", reconcile, 1.0),
-        Duty("claims", log_claims, 0.2, drain=True),
-        Duty("benefits", look_at_holds, 5.0),
+        *_reward_duties(services),
         Duty("recovery", recovery.step, 1.0),
         Duty("retire", sweeper.retire, 60.0),
+    )
+
+
+def _reward_duties(services: Services) -> Sequence[Duty]:
+    rewards, now_ms = services.rewards, services.hub.now_ms
+    return (
+        Duty("claims", lambda: rewards.coupons.step(now_ms()), 0.2, drain=True),
+        Duty("benefits", lambda: rewards.benefits.step(now_ms()), 5.0),
+        Duty("webhooks", lambda: rewards.webhooks.step(now_ms()), 0.3, drain=True),
+        Duty("webhook_log", lambda: rewards.webhooks.forget(now_ms()), 3600.0),
     )

@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from server.api import lines, me, operation, orders, pages, rooms
+from server.api import pages
 from server.api.access import SERVICES
 from server.api.responses import errors_as_json, security_headers
+from server.api.tables import PUBLIC
 from server.clock import Clock
 from server.config import Settings
 from server.context import Services
@@ -153,8 +154,7 @@ def web_app(services: Services, gateway: Gateway) -> web.Application:
     )
     app[SERVICES] = services
     app.router.add_get("/v1/rooms/{room_id}/ws", gateway.handle)
-    mine = (rooms.routes, orders.routes, lines.routes, me.routes, operation.routes, pages.routes)
-    for table in mine:
+    for table in (*PUBLIC, pages.routes):
         app.add_routes(table)
     return app
 

@@ -44,7 +44,9 @@ async def follow_new(
             .values(state="bound", order_id=order.order_id)
         )
     await lock_commissions(connection, placed)
-    await tell_webhooks(connection, [order.order_id for order in placed], "order.placed")
+    ids = [order.order_id for order in placed]
+    at_ms = max((order.created_ms for order in placed), default=0)
+    await tell_webhooks(connection, ids, "order.placed", at_ms)
 
 
 async def follow_moves(
@@ -60,7 +62,7 @@ async def follow_moves(
         for row in rows:
             if row.status in PAID:
                 await _follow_money(connection, row, at_ms)
-        await tell_webhooks(connection, some, EVENTS.get(move, ""))
+        await tell_webhooks(connection, some, EVENTS.get(move, ""), at_ms)
 
 
 EVENTS = {

@@ -22,7 +22,14 @@ async def orders_of_rows(connection: AsyncConnection, rows: Sequence[Row[Any]]) 
     by_order: dict[str, list[OrderLine]] = {row.order_id: [] for row in rows}
     for line in lines:
         by_order[line.order_id].append(
-            OrderLine(line.sku_id, line.product_id, line.title, line.qty, line.unit_cents)
+            OrderLine(
+                line.sku_id,
+                line.product_id,
+                line.title,
+                line.qty,
+                line.unit_cents,
+                origin=line.origin or "",
+            )
         )
     return [_order(row, by_order[row.order_id]) for row in rows]
 

@@ -217,6 +217,7 @@ async def _insert_orders(
             "title": line.title,
             "qty": line.qty,
             "unit_cents": line.unit_cents,
+            "origin": line.origin or None,
         }
         for order in placed
         for position, line in enumerate(order.lines)

@@ -14,7 +14,9 @@ from flash_sale.storage.tables import orders, refunds
 from flash_sale.storage.tables_rewards import webhook_outbox, webhooks
 
 
-async def tell_webhooks(connection: AsyncConnection, order_ids: Sequence[str], event: str) -> None:
+async def tell_webhooks(
+    connection: AsyncConnection, order_ids: Sequence[str], event: str, at_ms: int
+) -> None:
     """One row an order and event; costs one look when nobody listens."""
     if not event or not order_ids:
         return
@@ -34,14 +36,14 @@ async def tell_webhooks(connection: AsyncConnection, order_ids: Sequence[str], e
             wire["refunded_cents"] = int((await connection.execute(back)).scalar_one() or 0)
             nth = f":{wire['refunded_cents']}"
         event_id = f"{order.order_id}:{event}{nth}"
-        body = {"event_id": event_id, "event": event, "order": wire}
+        body = {"event_id": event_id, "event": event, "at_ms": at_ms, "order": wire}
         news.append(
             {
                 "event_id": event_id,
                 "event": event,
                 "room_id": order.room_id,
                 "body": orjson.dumps(body).decode(),
-                "at_ms": order.created_ms,
+                "at_ms": at_ms,
                 "spread": 0,
             }
         )

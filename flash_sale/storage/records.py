@@ -38,7 +38,10 @@ def pack_record(reservation: Reservation) -> bytes:
             reservation.created_ms,
             reservation.pay_by_ms,
             reservation.expires_ms,
-            [[line.sku_id, line.qty, line.unit_cents] for line in reservation.lines],
+            [
+                [line.sku_id, line.qty, line.unit_cents, *([line.origin] if line.origin else [])]
+                for line in reservation.lines
+            ],
             reservation.payment_id or "",
             reservation.journal_seq,
         ],

@@ -75,6 +75,28 @@ class RedisStock:
         records = tuple(_record(s, r) for s, r in zip(suffixes, rest[1], strict=True))
         return Released("ok", tuple(o.decode() for o in rest[0]), records, _levels(rest[2]))
 
+    async def regroup(
+        self,
+        sale_id: str,
+        field: str,
+        fingerprint: str,
+        answer: str,
+        olds: Sequence[Reservation],
+        news: Sequence[tuple[Reservation, str, str]],
+        now_ms: int,
+    ) -> tuple[str, str]:
+        """Outcome and stored answer, see `lua/regroup.lua`."""
+        given_up = [(old.suffix, old.journal_seq) for old in olds]
+        made = [
+            (hold.suffix, pack_record(hold), f"{hold.user_id}:{hold.key}", mark, text)
+            for hold, mark, text in news
+        ]
+        terms = (now_ms, field, fingerprint, answer, given_up, made)
+        async with answering():
+            packed = await self._scripts.run("regroup", sale_id, *terms)
+        outcome, stored = _unpack_raw(packed)
+        return outcome.decode(), stored.decode()
+
     # -- staff ----------------------------------------------------------------------------------
 
     async def adjust(

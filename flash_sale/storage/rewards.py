@@ -79,7 +79,9 @@ class SqlRewards:
         chosen = (
             select(commissions)
             .where(commissions.c.room_id == room_id)
-            .order_by(commissions.c.created_ms.desc(), commissions.c.order_id)
+            .order_by(
+                commissions.c.created_ms.desc(), commissions.c.order_id, commissions.c.position
+            )
             .limit(limit)
         )
         async with sql_answering(), self._engine.connect() as connection:
@@ -87,5 +89,5 @@ class SqlRewards:
             rows = (await connection.execute(chosen)).mappings().all()
         return {
             "hosts": [{"host_id": host, "earned_cents": int(cents)} for host, cents in hosts],
-            "commissions": [dict(row) for row in rows],
+            "commissions": [{str(name): row[name] for name in row} for row in rows],
         }

@@ -169,7 +169,9 @@ class SqlSales:
             )
             by_order: dict[str, list[ReservedLine]] = {order_id: [] for order_id in ids}
             for line in lines:
-                by_order[line.order_id].append(ReservedLine(line.sku_id, line.qty, line.unit_cents))
+                by_order[line.order_id].append(
+                    ReservedLine(line.sku_id, line.qty, line.unit_cents, line.origin or "")
+                )
         return [(_reservation(row, by_order[row.order_id]), _stored_answer(row)) for row in rows]
 
     async def _find(self, condition: object, limit: int) -> list[Progress]:

@@ -132,6 +132,7 @@ order_lines = Table(
     Column("title", Text, nullable=False),
     Column("qty", Integer, nullable=False),
     Column("unit_cents", BigInteger, nullable=False),
+    Column("origin", String(64)),  # the reservation that took the pieces, unless it is this one
 )
 
 # Journal entries SQL would not take; the others flow on. Each one is an alarm.

@@ -34,7 +34,7 @@ from flash_sale.storage.refunds import SqlRefunds
 from flash_sale.storage.sales import SqlSales
 from flash_sale.storage.scripts import Scripts, source
 from flash_sale.storage.waitlist_redis import RedisWaitlist
-from flash_sale.storage.wiring_rewards import assemble_rewards
+from flash_sale.storage.wiring_rewards import RewardParts, assemble_rewards
 from flash_sale.waiting_room import WaitingRoom
 
 
@@ -82,9 +82,7 @@ def assemble(
     now_ms: Callable[[], int] | None = None,
     source_of: Callable[[str], str] = source,
 ) -> FlashSale:
-    """`redis` must not retry by itself and must time out in about a second. `banks` are real
-    providers; with `sandbox` closed nobody pays with play money, `later` lets it be late. `now_ms`
-    replaces Redis' clock and `source_of` the scripts, in tests only."""
+    """`redis` must not retry, and time out in about a second. `now_ms` is for tests only."""
     hooks, scripts = Hooks(), Scripts(redis, source_of=source_of)
     stock = RedisStock(redis, scripts)
     sales, orders, payments = SqlSales(engine), SqlOrders(engine), SqlPayments(engine)
@@ -99,7 +97,8 @@ def assemble(
     recovery = Recovery(stock, sales, consumer, hooks)
     scripts.on_forgotten = recovery.fence_lost
     reserving = ReserveEngine(stock, directory, hooks, new_token, now_ms)
-    queue, waitlist = RedisQueue(redis, scripts), RedisWaitlist(redis, scripts)
+    parts = RewardParts(redis, engine, stock, directory, reserving, settler, payments, post)
+    queue = RedisQueue(redis, scripts)
     return FlashSale(
         hooks=hooks,
         desk=SaleDesk(stock, sales, directory, hooks, new_token, now_ms),
@@ -114,8 +113,8 @@ def assemble(
         auditor=Auditor(stock, sales),
         numbers=SqlNumbers(engine),
         stock=stock,
-        rewards=assemble_rewards(redis, engine, stock, directory, reserving, settler),
+        rewards=assemble_rewards(parts, new_token, now_ms),
         queue=queue,
         waiting_room=WaitingRoom(SqlDoors(engine), queue, payment_secret, now_ms),
-        offers=Offers(waitlist, stock, directory, hooks, new_token, now_ms),
+        offers=Offers(RedisWaitlist(redis, scripts), stock, directory, hooks, new_token, now_ms),
     )

@@ -28,6 +28,15 @@ async def show_points(request: web.Request) -> web.Response:
     return reply(await services_of(request).rewards.books.points(user.user_id))
 
 
+@routes.get("/v1/me/cart")
+async def show_cart(request: web.Request) -> web.Response:
+    """The bearer's cart in `?room_id=`: lines, price, best coupon, and a better one in reach."""
+    user, services = require_login(request), services_of(request)
+    room_id = request.query.get("room_id", "")
+    carts, now_ms = services.rewards.carts, services.hub.now_ms()
+    return reply({"sales": await carts.view(user.user_id, room_id, now_ms)})
+
+
 @routes.get("/v1/me/wins")
 async def list_wins(request: web.Request) -> web.Response:
     """What the bearer won, newest first."""

@@ -2,6 +2,7 @@
 
 from server.commands import (
     cards,
+    cart,
     coupons,
     engagement,
     line,
@@ -14,6 +15,7 @@ from server.commands import (
 
 __all__ = [
     "cards",
+    "cart",
     "coupons",
     "engagement",
     "line",

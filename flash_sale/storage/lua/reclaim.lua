@@ -13,13 +13,15 @@ if record[1] == 'paid' then
   return cmsgpack.pack({ record[9] == payment_id and 'already' or 'other', packed, {} })
 end
 if record[1] == 'held' then return cmsgpack.pack({ 'held', packed, {} }) end
-for _, line in ipairs(record[8]) do
-  local limit = tonumber(call('HGET', KEYS[2], 'l:' .. line[1]))
-  local count = tonumber(call('HGET', KEYS[4], record[2] .. ':' .. line[1])) or 0
-  if limit > 0 and count + line[2] > limit then return cmsgpack.pack({ 'limit_reached', packed, {} }) end
+local need = {}  -- a merged order may name one SKU on two lines
+for _, line in ipairs(record[8]) do need[line[1]] = (need[line[1]] or 0) + line[2] end
+for sku, qty in pairs(need) do
+  local limit = tonumber(call('HGET', KEYS[2], 'l:' .. sku))
+  local count = tonumber(call('HGET', KEYS[4], record[2] .. ':' .. sku)) or 0
+  if limit > 0 and count + qty > limit then return cmsgpack.pack({ 'limit_reached', packed, {} }) end
 end
-for _, line in ipairs(record[8]) do
-  if line[2] > level(line[1])[1] then return cmsgpack.pack({ 'sold_out', packed, {} }) end
+for sku, qty in pairs(need) do
+  if qty > level(sku)[1] then return cmsgpack.pack({ 'sold_out', packed, {} }) end
 end
 
 local levels = {}
