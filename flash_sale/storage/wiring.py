@@ -93,8 +93,7 @@ def assemble(
     settler = Settler(stock, directory, orders, payments, providers, hooks, new_token, now_ms)
     shared = (stock, directory, orders, payments)
     refunding = Refunding(*shared, refunds, providers, hooks, new_token, now_ms)
-    consumer = JournalConsumer(stock, sales, orders)
-    recovery = Recovery(stock, sales, consumer, hooks)
+    recovery = Recovery(stock, sales, JournalConsumer(stock, sales, orders), hooks)
     scripts.on_forgotten = recovery.fence_lost
     reserving = ReserveEngine(stock, directory, hooks, new_token, now_ms)
     parts = RewardParts(redis, engine, stock, directory, reserving, settler, payments, post)
@@ -106,7 +105,7 @@ def assemble(
         checkout=Checkout(*shared, settler, providers, hooks, new_token, now_ms),
         refunding=refunding,
         bank=SandboxBank(payment_secret, books, payments, callback_url, post, later),
-        consumer=consumer,
+        consumer=JournalConsumer(stock, sales, orders),
         sweeper=Sweeper(stock, sales, payments, settler, hooks, now_ms),
         reconciler=Reconciler(payments, settler, refunding, providers),
         recovery=recovery,

@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
             stock.Buy(user, f"k{key}", fingerprint(lines), f"1-{next(self.numbers)}", tuple(lines))
             for user, key, lines in asked
         ]
-        sent = [(b.user_id, b.key, b.fingerprint, b.suffix, b.lines) for b in buys]
+        sent = [(b.user_id, b.key, b.fingerprint, b.suffix, b.lines, 0, "") for b in buys]
         answer: BatchAnswer = self.run(self.scripts.reserve(SALE, self.now_ms, sent))
         expected = [spelled(stock.reserve(self.book, buy, self.now_ms)) for buy in buys]
         assert list(answer.answers) == expected
