@@ -96,6 +96,13 @@ class WaitingMachine(Machine):
         else:
             self.restock(sku_id, pieces, next(self.numbers) + 1000)
 
+    @rule(user=WAITERS, into=BACK)
+    def wait_for_two_and_buy_one(self, user: str, into: ReservationState) -> None:
+        """With a limit of two, what comes back must pass this person by."""
+        if self.book.counts.get((user, "a"), 0) == 0:
+            self.restock("a", 3, next(self.numbers) + 1000)
+            self.sell_out_and_return("a", [(user, 2)], into, pieces=3, at_end=False, spare=1)
+
     @rule(user=WAITERS, sku_id=SKUS)
     def stop_waiting(self, user: str, sku_id: str) -> None:
         left = self.run(self.lists.leave(SALE, user, sku_id))
@@ -172,7 +179,7 @@ class WaitingMachine(Machine):
 
 
 def run_waiting(
-    redis_url: str, source_of: Callable[[str], str] = source, examples: int = 20
+    redis_url: str, source_of: Callable[[str], str] = source, examples: int = 60
 ) -> None:
     loop = asyncio.new_event_loop()
     redis = Redis.from_url(redis_url)
@@ -287,22 +294,37 @@ async def test_an_offer_that_lapses_goes_to_the_one_after(shop: Shop) -> None:
 
 
 async def test_who_may_not_have_it_any_more_is_passed_over_and_told(shop: Shop) -> None:
-    """The limit per person counts what was bought meanwhile."""
-    wares = (sku("a", stock=2, per_user=2),)
-    await shop.open_sale(skus=wares)
-    (order_id, _) = [await shop.hold(f"first{n}") for n in range(2)]
-    await shop.sale.offers.join("s1", "first1", "a", 1)
+    """Ann waited for two, bought one meanwhile, and may have two at most: it is Bob's turn."""
+    await shop.open_sale(skus=(sku("a", stock=3, per_user=2),))
+    orders = [await shop.hold(f"first{n}") for n in range(2)]
+    await shop.sale.offers.join("s1", "ann", "a", 2)
+    await shop.hold("ann")
     await shop.sale.offers.join("s1", "bob", "a", 1)
-    await shop.sale.desk.restock("s1", "a", 2, actor="host")
     turns = []
     shop.sale.hooks.on_offer = lambda room, user, outcome, about: turns.append((user, outcome))
+    for n, order_id in enumerate(orders):
+        await shop.sale.checkout.cancel(order_id, f"first{n}", shop.now_ms)
     await shop.sale.offers.tell("s1")
-    assert sorted(turns) == [("bob", "offered"), ("first1", "offered")]
+    assert sorted(turns) == [("ann", "limit_reached"), ("bob", "offered")]
+    assert await shop.sale.offers.standing("s1", "ann") == []
+    assert await shop.pieces() == (1, 2, 0)
+
+
+async def test_who_wants_more_than_there_is_keeps_the_place(shop: Shop) -> None:
+    """And the piece goes to the next, so that nothing is kept back."""
+    await shop.open_sale(stock=2)
+    orders = [await shop.hold(f"first{n}") for n in range(2)]
+    await shop.sale.offers.join("s1", "ann", "a", 2)
     await shop.sale.offers.join("s1", "bob", "a", 1)
-    await shop.sale.checkout.cancel(order_id, "first0", shop.now_ms)
-    assert await shop.sale.offers.tell("s1") == 1
-    assert turns[-1] == ("bob", "offered")
-    assert await shop.pieces() == (0, 4, 0)
+    turns = []
+    shop.sale.hooks.on_offer = lambda room, user, outcome, about: turns.append((user, outcome))
+    await shop.sale.checkout.cancel(orders[0], "first0", shop.now_ms)
+    await shop.sale.offers.tell("s1")
+    assert turns == [("bob", "offered")]
+    assert await shop.sale.offers.standing("s1", "ann") == [{"sku_id": "a", "qty": 2, "ahead": 0}]
+    await shop.sale.desk.restock("s1", "a", 2, actor="host")
+    await shop.sale.offers.tell("s1")
+    assert turns[1:] == [("ann", "offered")]
 
 
 @pytest.mark.parametrize("seed", range(3))
