@@ -206,7 +206,7 @@ async def test_what_comes_back_is_offered_to_who_waits(two_places: Two) -> None:
     assert offer["order"]["status"] == "held"
     assert not cy.of("waitlist.offered")
     assert not cy.of("stock.returned"), "it never was for everybody"
-    assert cy.state["sales"][sale_id]["skus"][0]["sold_out"]
+    await cy.until(lambda: cy.state["sales"][sale_id]["skus"][0]["sold_out"], "sold out")
     path = f"/v1/orders/{offer['order']['order_id']}/pay"
 
     async def payable() -> bool:
