@@ -32,7 +32,7 @@ export class Desk {
     this.client = client;
     this.catalogue = new Catalogue();
     const seen = observe(client);
-    for (const part of ["online", "peak", "likes", "room", "cards", "sales", "stock", "lotteries"]) this[part] = seen.part(part);
+    for (const part of ["online", "peak", "likes", "room", "cards", "sales", "stock", "lotteries", "coupons"]) this[part] = seen.part(part);
     this.status = seen.status;
     const path = `/v1/rooms/${encodeURIComponent(roomId)}`;
     this.polls = [

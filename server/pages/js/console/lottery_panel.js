@@ -7,6 +7,7 @@ import { t } from "../i18n.js";
 import { Countdown } from "../ui/countdown.js";
 import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
+import { CouponPanel } from "./coupon_panel.js";
 import { LotteryForm } from "./lottery_form.js";
 import { Confirm } from "./sale_dialogs.js";
 
@@ -30,6 +31,7 @@ export function LotteryPanel({ desk }) {
     <div class="pane-body">
       ${form && html`<${LotteryForm} desk=${desk} onOpened=${() => setMaking(false)} />`}
       ${list.map((one, index) => html`<${Lottery} key=${one.lottery_id} desk=${desk} lottery=${one} first=${index === 0} />`)}
+      <${CouponPanel} desk=${desk} />
     </div>
   </section>`;
 }

@@ -3,6 +3,7 @@
 import { clock, money, percent, whole } from "../format.js";
 import { lang, t } from "../i18n.js";
 import { html } from "../ui/html.js";
+import { Exports } from "./exports.js";
 
 const ROWS_MAX = 60;
 const STATUS_CHIP = { held: "amber", placed: "amber", paid: "green", cancelled: "outline", expired: "outline", partially_refunded: "red", refunded: "red" };
@@ -12,6 +13,7 @@ export function Orders({ desk }) {
   return html`<section class="pane area-orders" aria-label=${t("console.orders")}>
     <header><h2>${t("console.orders")}</h2><${Sums} metrics=${desk.metrics.value} /></header>
     <div class="pane-body">
+      <${Exports} roomId=${desk.roomId} />
       ${!orders?.length
         ? html`<div class="empty"><p>${orders ? t("console.orders_empty") : t("console.loading")}</p></div>`
         : html`<table class="table"><thead class="sr-only"><tr><th>${t("console.time")}</th><th>${t("console.product")}</th><th>${t("console.amount")}</th><th>${t("console.status")}</th></tr></thead>

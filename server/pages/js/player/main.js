@@ -8,6 +8,7 @@ import { Toasts } from "../ui/toast.js";
 import { LiveVideo } from "../ui/video.js";
 import { Announcement, BottomBar, FlyingButton, Menu, MenuButton, SoundButton, TopBar, muted } from "./bars.js";
 import { CommentField, Talk } from "./chat_view.js";
+import { CouponChoice, CouponDrop } from "./coupons_view.js";
 import { Danmaku } from "./danmaku.js";
 import { Hearts, like } from "./hearts.js";
 import { client, room, view, wide } from "./live.js";
@@ -36,7 +37,7 @@ function Picture() {
 function Stage() {
   return html`<section class="stage">
     <${Picture} /><${Danmaku} />
-    <div class="upper"><${TopBar} /><${ReconnectBanner} /><${Announcement} /><div class="row side-row"><${LuckyBag} /><span class="grow"></span><div class="side-tools"><${SoundButton} /><${FlyingButton} /><${MenuButton} /></div></div></div>
+    <div class="upper"><${TopBar} /><${ReconnectBanner} /><${Announcement} /><div class="row side-row"><${LuckyBag} /><span class="grow"></span><div class="side-tools"><${SoundButton} /><${FlyingButton} /><${MenuButton} /></div></div><${CouponDrop} /></div>
     <div class="lower">
       <div class="lower-row">${!wide.value && html`<${Talk} />`}<${CardPopup} /></div>
       <${BottomBar} />
@@ -51,7 +52,7 @@ function Room() {
     ${wide.value && html`<aside class="shelf side" aria-label=${t("bag")}><header class="row apart"><h2>${t("bag")}</h2><span class="badge">${cards.value?.length ?? 0}</span></header><div class="side-body"><${Shelf} /></div></aside>`}
     <${Stage} />
     ${wide.value && html`<aside class="talk-side side"><header><h2>${t("comment.list")}</h2></header><${Talk} /><${CommentField} /></aside>`}
-    <${BagSheet} /><${OrdersSheet} /><${OrderSheet} /><${Menu} /><${LuckSheet} /><${LoginSheet} /><${Toasts} />
+    <${BagSheet} /><${CouponChoice} /><${OrdersSheet} /><${OrderSheet} /><${Menu} /><${LuckSheet} /><${LoginSheet} /><${Toasts} />
   </main>`;
 }
 

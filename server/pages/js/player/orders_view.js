@@ -11,6 +11,8 @@ import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { Sheet } from "../ui/sheet.js";
 import { now } from "./live.js";
+import { refreshRewards } from "./coupons.js";
+import { MyRewards } from "./coupons_view.js";
 import { bagOpen } from "./shop_view.js";
 import { beginPayment, opened, orders, payBy, refreshOrders } from "./shop.js";
 
@@ -56,6 +58,7 @@ function Summary({ order }) {
   return html`<div class="stack">
     <p class="amount num">${money(order.amount_cents, order.currency)}</p>
     <ul class="stack pay-lines">${order.lines.map((line) => html`<li class="row apart" key=${line.sku_id}><span class="grow">${line.title} <span class="quiet">${t("order.qty", { n: line.qty })}</span></span><span class="num">${money(line.unit_cents * line.qty, order.currency)}</span></li>`)}
+      ${(order.discounts ?? []).map((one) => html`<li class="row apart gold-text" key=${one.kind + one.id}><span class="grow">${one.title || t(`discount.${one.kind}`)}</span><span class="num">−${money(one.off_cents, order.currency)}</span></li>`)}
       <li class="row apart quiet small"><span>${t("order.id")}</span><span class="mono clip">${order.order_id}</span></li></ul>
     <${BackButton} />
   </div>`;
@@ -92,10 +95,11 @@ function OrderRow({ order }) {
 export function OrdersSheet() {
   const shown = listOpen.value;
   useEffect(() => {
-    if (shown) refreshOrders().catch(() => {});
+    if (shown) refreshOrders().then(refreshRewards).catch(() => {});
   }, [shown]);
   if (!shown) return null;
   return html`<${Sheet} title=${t("order.mine")} onClose=${() => (listOpen.value = false)} testid="orders-sheet">
+    <${MyRewards} />
     ${orders.value.length
       ? html`<ul class="order-list">${orders.value.map((order) => html`<${OrderRow} order=${order} key=${order.order_id} />`)}</ul>`
       : html`<div class="empty"><${Icon} name="ticket" size=${34} /><p>${t("order.empty")}</p><p class="small">${t("order.emptyHint")}</p></div>`}

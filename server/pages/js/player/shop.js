@@ -7,6 +7,7 @@ import { errorText, lang, t } from "../i18n.js";
 import { purchaseKey } from "../liveroom.js";
 import { toast } from "../ui/toast.js";
 import { admissionOf, hasLine, place, refreshPlace, waiting } from "./line.js";
+import { choosing, usable } from "./coupons.js";
 import { cards, client, now, person, view } from "./live.js";
 import { needPerson } from "./login.js";
 
@@ -20,7 +21,7 @@ export const opened = signal(null); // the order shown in the sheet
 export const sales = view.part("sales");
 export const stock = view.part("stock");
 
-const keys = new Map(); // sku → key of a purchase whose outcome is not known
+const keys = new Map(); // sku → key and coupon of a purchase whose outcome is not known
 const wished = new Set(); // SKUs this viewer was too late for
 
 const UNPAID = new Set(["held", "placed"]);
@@ -104,21 +105,25 @@ client.on("stock.returned", ({ sku_id: skuId }) => wished.delete(skuId) && toast
 
 function asHeld(answer, { sale, sku }) {
   const line = { sku_id: sku.sku_id, product_id: sku.product_id, title: sku.title, qty: 1, unit_cents: sku.sale_cents };
-  const { order_id, reservation_id, amount_cents, currency, expires_ms, pay_by_ms = null } = answer;
-  return { order_id, reservation_id, amount_cents, currency, expires_ms, pay_by_ms, sale_id: sale.sale_id, lines: [line], status: "held", created_ms: now(), payment_id: null };
+  const { order_id, reservation_id, amount_cents, discounts = [], currency, expires_ms, pay_by_ms = null } = answer;
+  return { order_id, reservation_id, amount_cents, discounts, currency, expires_ms, pay_by_ms, sale_id: sale.sale_id, lines: [line], status: "held", created_ms: now(), payment_id: null };
 }
 
 /** Asks for one unit. The key is kept until the outcome is known, so that pressing again never buys twice. */
-export async function buy(card) {
+export async function buy(card, { couponId } = {}) {
   if (!(await needPerson())) return;
   const wanted = offer(card);
   if (!wanted || wanted.state !== "buy") return;
   const { sale, sku } = wanted;
-  const key = keys.get(sku.sku_id) ?? purchaseKey();
-  keys.set(sku.sku_id, key);
+  if (couponId === undefined && !keys.has(sku.sku_id) && usable(sku.sale_cents).length) {
+    choosing.value = card;
+    return;
+  }
+  const { key, coupon } = keys.get(sku.sku_id) ?? { key: purchaseKey(), coupon: couponId && { coupon_id: couponId } };
+  keys.set(sku.sku_id, { key, coupon });
   asking.value = { ...asking.value, [sku.sku_id]: true };
   try {
-    const answer = await client.send("sale.buy", { sale_id: sale.sale_id, lines: [{ sku_id: sku.sku_id, qty: 1 }], key, admission: admissionOf(sale.sale_id) });
+    const answer = await client.send("sale.buy", { sale_id: sale.sale_id, lines: [{ sku_id: sku.sku_id, qty: 1 }], key, ...coupon, admission: admissionOf(sale.sale_id) });
     keys.delete(sku.sku_id);
     const known = orders.value.find((one) => one.order_id === answer.order_id);
     opened.value = known ?? keep(asHeld(answer, wanted));
