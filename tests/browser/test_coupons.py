@@ -14,6 +14,7 @@ def test_drop_claim_buy_cheaper_and_earn_points(room: Room, people: People) -> N
     room.sell()
     console = people.console(room)
     viewer = people.viewer(room, "小满")
+    console.get_by_test_id("coupons-toggle").click()
     console.get_by_test_id("coupon-title").fill("满20减5")
     console.get_by_test_id("coupon-off").fill("5")
     console.get_by_test_id("coupon-threshold").fill("20")

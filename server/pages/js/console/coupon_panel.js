@@ -29,7 +29,6 @@ export function couponOf(form) {
 export function CouponPanel({ desk }) {
   const list = Object.values(desk.coupons.value ?? {}).reverse();
   return html`<section class="coupons" aria-label=${t("console.coupons")}>
-    <h3 class="label">${t("console.coupons")}</h3>
     ${list.map((one) => html`<p key=${one.coupon_id} class="row apart" data-testid="coupon-row" data-coupon=${one.coupon_id}>
       <span class="grow clip">${one.title} <span class="quiet">${one.percent ? `${one.percent}%` : money(one.off_cents)}</span></span>
       <span class="num" data-testid="coupon-remaining">${t("console.coupon_left", { left: whole(one.remaining), quota: whole(one.quota) })}</span></p>`)}

@@ -18,5 +18,5 @@ async function download(roomId, kind) {
 }
 
 export function Exports({ roomId }) {
-  return html`<span class="row push">${KINDS.map((kind) => html`<button key=${kind} class="btn tiny" type="button" onClick=${() => download(roomId, kind)} data-testid="export-${kind}">${t(`console.csv.${kind}`)}</button>`)}</span>`;
+  return html`<span class="row export-row">${KINDS.map((kind) => html`<button key=${kind} class="btn tiny" type="button" onClick=${() => download(roomId, kind)} data-testid="export-${kind}">${t(`console.csv.${kind}`)}</button>`)}</span>`;
 }

@@ -22,16 +22,18 @@ export function byRecency(lotteries) {
 
 export function LotteryPanel({ desk }) {
   const [making, setMaking] = useState(false);
+  const [coupons, setCoupons] = useState(false); // the pane is shared with the other giveaway
   const list = byRecency(desk.lotteries.value);
   const form = making || list.length === 0;
   return html`<section class="pane area-lottery" aria-label=${t("console.lottery")}>
-    <header><h2>${t("console.lottery")}</h2>
-      ${list.length > 0 && html`<button class="btn tiny push ${making ? "on" : ""}" data-testid="lottery-new" aria-pressed=${making} onClick=${() => setMaking(!making)}><${Icon} name="plus" size=${14} />${t("console.lottery_new")}</button>`}
+    <header><h2>${t(coupons ? "console.coupons" : "console.lottery")}</h2>
+      <button class="btn tiny push" data-testid="coupons-toggle" onClick=${() => setCoupons(!coupons)}>${t(coupons ? "console.lottery" : "console.coupons")}</button>
+      ${!coupons && list.length > 0 && html`<button class="btn tiny ${making ? "on" : ""}" data-testid="lottery-new" aria-pressed=${making} onClick=${() => setMaking(!making)}><${Icon} name="plus" size=${14} />${t("console.lottery_new")}</button>`}
     </header>
-    <div class="pane-body">
+    ${coupons && html`<div class="pane-body"><${CouponPanel} desk=${desk} /></div>`}
+    <div class="pane-body" hidden=${coupons}>
       ${form && html`<${LotteryForm} desk=${desk} onOpened=${() => setMaking(false)} />`}
       ${list.map((one, index) => html`<${Lottery} key=${one.lottery_id} desk=${desk} lottery=${one} first=${index === 0} />`)}
-      <${CouponPanel} desk=${desk} />
     </div>
   </section>`;
 }
