@@ -1,10 +1,15 @@
-"""The live audit: are the counters what the reservations say? Reads only, believes no counter."""
+"""The live audit: are the counters what the reservations say? Reads only, believes no counter.
+
+Everything it judges is of one moment (one transaction of the stock store), so it balances at every
+instant of a sale. Only while a sale is laid down or rebuilt is there nothing to judge: it waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 
+from flash_sale.channels import Cell
 from flash_sale.errors import not_found
 from flash_sale.orders import ReservationState
 from flash_sale.ports import SaleLedger, Snapshot, StockStore
@@ -12,6 +17,16 @@ from flash_sale.sale import Sale
 
 RECORDS_PER_TURN = 1000  # then others get the event loop
 PROBLEMS_MAX = 50
+SETTLING_TRIES = 40  # so often a sale without settled stock is looked at again
+SETTLING_PAUSE_S = 0.05
+WATCHED_RECORDS_MAX = 5_000  # a sale with more is watched by its counters alone
+COLUMNS = {  # of a row, by the counter's letter
+    "initial": "i",
+    "restocked": "r",
+    "written_off": "w",
+    "transferred": "t",
+    "available": "a",
+}
 
 
 class Auditor:
@@ -22,37 +37,64 @@ class Auditor:
     async def audit_room(self, room_id: str) -> dict[str, object]:
         """Every sale of the room that is still in the stock store."""
         sales = [sale for sale in await self._sales.sales_of_room(room_id) if not sale.retired]
-        audits = [await self._audit(sale) for sale in sales]
+        audits = [audit for sale in sales if (audit := await self._audit(sale)) is not None]
         return {"balanced": all(audit["balanced"] for audit in audits), "sales": audits}
 
     async def audit_sale(self, sale_id: str) -> dict[str, object]:
         sale = await self._sales.sale(sale_id)
-        if sale is None:
+        audit = None if sale is None else await self._audit(sale)
+        if audit is None:
             raise not_found("sale")
-        return await self._audit(sale)
+        return audit
 
-    async def _audit(self, sale: Sale) -> dict[str, object]:
-        snapshot = await self._stock.snapshot(sale.sale_id)
-        if snapshot is None:
-            text = "the stock store has no data of this sale"
-            return {"sale_id": sale.sale_id, "balanced": False, "skus": [], "problems": [text]}
-        tally = await _tally(snapshot)
-        problems = tally.disagreements(snapshot)
-        skus = [_audit_sku(sale, sku.sku_id, snapshot, tally, problems) for sku in sale.skus]
-        return {
-            "sale_id": sale.sale_id,
-            "balanced": not problems,
-            "skus": skus,
-            "problems": problems[:PROBLEMS_MAX],
-        }
+    async def watch(self) -> dict[str, int]:
+        """How many cells or records of each open sale are wrong, cheaply enough for every few
+        seconds: large sales by their counters alone, sales being rebuilt not at all."""
+        found = {}
+        for progress in await self._sales.open_sales():
+            sale = progress.sale
+            snapshot = await self._stock.snapshot(sale.sale_id, records_max=WATCHED_RECORDS_MAX)
+            if snapshot is not None and not snapshot.fenced:
+                found[sale.sale_id] = len((await judge(sale, snapshot))["problems"])  # type: ignore[arg-type]
+        return found
+
+    async def _audit(self, sale: Sale) -> dict[str, object] | None:
+        """None when the sale has left the stock store for good meanwhile."""
+        problem = "the stock store has no data of this sale"
+        found: dict[str, object] = {"sale_id": sale.sale_id, "balanced": False, "skus": []}
+        found["problems"] = [problem]
+        for _ in range(SETTLING_TRIES):
+            snapshot = await self._stock.snapshot(sale.sale_id)
+            if snapshot is not None:
+                found = await judge(sale, snapshot)
+                if found["balanced"] or not snapshot.fenced:
+                    return found
+            again = await self._sales.sale(sale.sale_id)
+            if again is None or again.retired:
+                return None
+            await asyncio.sleep(SETTLING_PAUSE_S)
+        return found
+
+
+async def judge(sale: Sale, snapshot: Snapshot) -> dict[str, object]:
+    """One sale at one moment. Without records the counters are only held against each other."""
+    tally = await _tally(snapshot)
+    problems = tally.disagreements(snapshot)
+    skus = [_audit_sku(sale, sku.sku_id, snapshot, tally, problems) for sku in sale.skus]
+    return {
+        "sale_id": sale.sale_id,
+        "balanced": not problems,
+        "skus": skus,
+        "problems": problems[:PROBLEMS_MAX],
+    }
 
 
 class _Tally:
     """Sums over the reservation records of one moment."""
 
     def __init__(self) -> None:
-        self.held: Counter[str] = Counter()
-        self.sold: Counter[str] = Counter()
+        self.held: Counter[Cell] = Counter()
+        self.sold: Counter[Cell] = Counter()
         self.persons: Counter[str] = Counter()
         self.holds = 0
 
@@ -69,6 +111,10 @@ class _Tally:
 
 async def _tally(snapshot: Snapshot) -> _Tally:
     tally = _Tally()
+    if snapshot.reservations is None:
+        for cell, row in snapshot.counters.items():
+            tally.held[cell], tally.sold[cell] = row.get("h", 0), row.get("s", 0)
+        return tally
     for done, reservation in enumerate(snapshot.reservations):
         if done % RECORDS_PER_TURN == RECORDS_PER_TURN - 1:
             await asyncio.sleep(0)
@@ -77,7 +123,8 @@ async def _tally(snapshot: Snapshot) -> _Tally:
             continue
         tally.holds += held
         for line in reservation.lines:
-            (tally.held if held else tally.sold)[line.sku_id] += line.qty
+            cell = Cell(line.sku_id, reservation.channel)
+            (tally.held if held else tally.sold)[cell] += line.qty
             tally.persons[f"{reservation.user_id}:{line.sku_id}"] += line.qty
     return tally
 
@@ -85,26 +132,43 @@ async def _tally(snapshot: Snapshot) -> _Tally:
 def _audit_sku(
     sale: Sale, sku_id: str, snapshot: Snapshot, tally: _Tally, problems: list[str]
 ) -> dict[str, object]:
-    row = snapshot.counters.get(sku_id, {})
-    initial, restocked, written_off = row.get("i", 0), row.get("r", 0), row.get("w", 0)
-    available, held, sold = row.get("a", -1), tally.held[sku_id], tally.sold[sku_id]
+    """Each channel by itself (I1, I2), then all together: transfers must cancel out."""
+    cells = sorted(cell for cell in snapshot.counters if cell.sku_id == sku_id)
+    rows = {cell.channel: _audit_cell(sale, cell, snapshot, tally, problems) for cell in cells}
+    total = {name: sum(row[name] for row in rows.values()) for name in (*COLUMNS, "held", "sold")}
     spec = sale.sku(sku_id)
     found = {
-        "held counter": row.get("h") == held,
-        "sold counter": row.get("s") == sold,
-        "initial stock": spec is not None and spec.stock == initial,
-        "available below zero": available >= 0,
-        "conservation": initial + restocked - written_off == available + held + sold,
+        "no counters": not rows,
+        "initial stock": spec is None or spec.stock != total["initial"],
+        "transfers do not cancel out": total.pop("transferred") != 0,
+        "conservation": _supply(total) != total["available"] + total["held"] + total["sold"],
     }
-    wrong = [what for what, right in found.items() if not right]
+    wrong = [what for what, is_so in found.items() if is_so]
     problems.extend(f"{sku_id}: {what}" for what in wrong)
-    return {
-        "sku_id": sku_id,
-        "initial": initial,
-        "restocked": restocked,
-        "written_off": written_off,
-        "available": available,
-        "held": held,
-        "sold": sold,
-        "balanced": not wrong,
+    balanced = not wrong and all(row["balanced"] for row in rows.values())
+    return {"sku_id": sku_id, **total, "balanced": balanced, "channels": rows}
+
+
+def _audit_cell(
+    sale: Sale, cell: Cell, snapshot: Snapshot, tally: _Tally, problems: list[str]
+) -> dict[str, int]:
+    row = snapshot.counters[cell]
+    counts = {name: row.get(letter, 0) for name, letter in COLUMNS.items()}
+    counts |= {"held": tally.held[cell], "sold": tally.sold[cell]}
+    spec = sale.sku(cell.sku_id)
+    first = spec.shares.get(cell.channel, 0) if spec is not None else -1
+    taken = counts["available"] + counts["held"] + counts["sold"]
+    found = {
+        "held counter": row.get("h") != counts["held"],
+        "sold counter": row.get("s") != counts["sold"],
+        "initial share": first != counts["initial"],
+        "available below zero": counts["available"] < 0,
+        "conservation": _supply(counts) + counts["transferred"] != taken,
     }
+    wrong = [what for what, is_so in found.items() if is_so]
+    problems.extend(f"{cell.sku_id} in {cell.channel}: {what}" for what in wrong)
+    return {**counts, "balanced": not wrong}
+
+
+def _supply(counts: dict[str, int]) -> int:
+    return counts["initial"] + counts["restocked"] - counts["written_off"]

@@ -17,14 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flash_sale.channels import LIVE
 from flash_sale.coupon_desk import CouponDesk
 from flash_sale.coupons import Scope
 from flash_sale.directory import SaleDirectory
+from flash_sale.eligibility import Buyer
 from flash_sale.errors import Refused, not_found
 from flash_sale.ports import StockStore
 from flash_sale.ports_rewards import BenefitAsk, BenefitHold, BenefitLedger
 from flash_sale.pricing import BelowThreshold, PricedLine, Quote, Reduction, merged, quote
-from flash_sale.reserve import Answer, Buyer, Price, ReserveEngine, wanted_lines
+from flash_sale.reserve import Answer, Price, ReserveEngine, wanted_lines
 from flash_sale.sale import Sale
 
 DOUBT_MS = 30_000  # far beyond the second that a call to Redis may take
@@ -56,6 +58,7 @@ class Benefits:
         key: str,
         ask: BenefitAsk,
         now_ms: int,
+        channel: str = LIVE,
     ) -> Answer:
         """As `ReserveEngine.reserve`, at the price that `ask` gives.
 
@@ -71,7 +74,9 @@ class Benefits:
         if hold.ask != ask.text:
             return Answer("key_reused")
         price = Price(hold.off_cents, hold.discounts if hold.off_cents else "", ask.text)
-        answer = await self._engine.reserve(sale_id, buyer, lines, key, price=price)
+        answer = await self._engine.reserve(
+            sale_id, buyer, lines, key, channel=channel, price=price
+        )
         if answer.code not in IN_DOUBT:
             await self._ledger.leave(hold.hold_id, now_ms)
         return answer

@@ -14,10 +14,11 @@ from typing import Protocol
 from flash_sale.benefits import Benefits
 from flash_sale.coupon_desk import CouponDesk
 from flash_sale.directory import SaleDirectory
+from flash_sale.eligibility import Buyer
 from flash_sale.errors import Refused, not_found
 from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.pricing import AddOn, PricedLine, Reduction, quote, reduction_cents
-from flash_sale.reserve import QTY_MAX, Buyer, ReserveEngine
+from flash_sale.reserve import QTY_MAX, ReserveEngine
 from flash_sale.sale import Sale
 
 LINES_MAX = 50  # of one cart

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flash_sale.directory import SaleDirectory
 from flash_sale.errors import UNKNOWN_RETRY_MS, Refused, not_found, unknown_outcome
 from flash_sale.orders import (
     Order,
     OrderMove,
+    OrderStatus,
     Reservation,
     ReservationState,
     order_of,
@@ -139,6 +140,7 @@ class Checkout:
                 created_ms=now_ms,
             )
             await self._payments.add_payment(payment)
+        await self._freeze(sale, reservation)
         opened = await self._open(bank, payment, reservation.pay_by_ms)
         return PaymentView(payment.payment_id, opened.cashier_url)
 
@@ -217,6 +219,18 @@ class Checkout:
         if opened.reference is not None and opened.reference != payment.reference:
             await self._payments.set_reference(payment.payment_id, opened.reference)
         return opened
+
+    async def _freeze(self, sale: Sale, reservation: Reservation) -> None:
+        """Keep the hold while its payment is under way, up to the cap; told when it moved."""
+        script_ms = self._now_ms() if self._now_ms is not None else 0
+        frozen = await self._stock.freeze(
+            sale.sale_id, reservation.suffix, sale.freeze_ms, script_ms
+        )
+        if frozen.outcome in ("gone", "late"):
+            raise _order_closed()
+        if frozen.outcome == "frozen" and frozen.reservation is not None:
+            order = order_of(frozen.reservation, sale)
+            self._hooks.on_order(replace(order, status=OrderStatus.PLACED).to_wire())
 
     def _bank(self, provider: str) -> PaymentProvider:
         if provider not in self._providers:

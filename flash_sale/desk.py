@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flash_sale.channels import LIVE, Cell, is_channel
 from flash_sale.directory import SaleDirectory
 from flash_sale.errors import Refused, not_found, unknown_outcome
-from flash_sale.ports import Hooks, SaleLedger, StockStore
+from flash_sale.ports import Hooks, SaleLedger, StockStore, Transfer
 from flash_sale.sale import COUNTDOWN_S_MAX, Level, Phase, Sale, SaleSpec, first_version
 from flash_sale.sale import STOCK_UNITS_MAX as ADJUST_QTY_MAX
 
@@ -58,6 +59,13 @@ class SaleDesk:
         """End selling now. Holds keep their deadlines and can still be paid."""
         return await self._change_stage(sale_id, "stop")
 
+    async def pause(self, sale_id: str) -> Sale:
+        """Refuse new buys at once; window, holds and payments go on. A repeat changes nothing."""
+        return await self._change_stage(sale_id, "pause")
+
+    async def resume(self, sale_id: str) -> Sale:
+        return await self._change_stage(sale_id, "resume")
+
     async def get(self, sale_id: str) -> Sale | None:
         return await self._ledger.sale(sale_id)
 
@@ -65,7 +73,7 @@ class SaleDesk:
         return await self._ledger.sales_of_room(room_id)
 
     async def levels(self, sale_id: str) -> dict[str, Level]:
-        """What is left of each SKU; empty while the stock store does not have the sale."""
+        """What the live channel has left of each SKU; empty while the store lacks the sale."""
         return (await self._stock.levels([sale_id])).get(sale_id, {})
 
     async def restock(
@@ -77,9 +85,13 @@ class SaleDesk:
         actor: str,
         reason: str = "",
         key: str | None = None,
+        channel: str = LIVE,
     ) -> Level:
-        """Add pieces. With a `key` a repeat answers as the first time and adds nothing."""
-        return await self._adjust("restock", sale_id, sku_id, qty, actor, reason, key)
+        """Add pieces to a channel, a new one if need be.
+
+        With a `key` a repeat answers as the first time and adds nothing.
+        """
+        return await self._adjust("restock", sale_id, sku_id, qty, actor, reason, key, channel)
 
     async def write_off(
         self,
@@ -90,16 +102,50 @@ class SaleDesk:
         actor: str,
         reason: str = "",
         key: str | None = None,
+        channel: str = LIVE,
     ) -> Level:
         """Take unsold pieces out. Refused: conflict when fewer are available."""
-        return await self._adjust("write_off", sale_id, sku_id, qty, actor, reason, key)
+        return await self._adjust("write_off", sale_id, sku_id, qty, actor, reason, key, channel)
+
+    async def transfer(
+        self,
+        sale_id: str,
+        sku_id: str,
+        qty: int,
+        *,
+        from_channel: str,
+        to_channel: str,
+        actor: str,
+        reason: str = "",
+        key: str | None = None,
+    ) -> tuple[Level, Level]:
+        """Move unsold pieces between channels; the levels of both. A repeated `key` moves nothing.
+
+        Refused: bad_request, not_found, conflict (fewer available, or too many channels).
+        """
+        _check_adjustment(qty, from_channel, to_channel)
+        sale = await self._known(sale_id)
+        ask = Transfer(
+            sku_id=sku_id,
+            qty=qty,
+            from_channel=from_channel,
+            to_channel=to_channel,
+            key=key or self._new_token(KEY_RANDOM_BYTES),
+            actor=actor,
+            reason=reason[:REASON_CHARS_MAX],
+        )
+        giver, taker = await self._stock.transfer(sale_id, ask, self._script_ms())
+        live = {from_channel: giver, to_channel: taker}.get(LIVE)
+        if live is not None:
+            self._hooks.on_stock(sale_id, sale.room_id, {sku_id: live})
+        return giver, taker
 
     async def now_ms(self) -> int:
         """The clock that decides windows: Redis'."""
         return self._now_ms() if self._now_ms is not None else await self._stock.now_ms()
 
     async def due(self, now_ms: int | None = None) -> list[tuple[Sale, Phase, dict[str, Level]]]:
-        """Open sales whose phase is not the announced one, with what is left of each SKU."""
+        """Open sales with a phase, a pause or a window not announced, with their levels."""
         open_sales = [progress.sale for progress in await self._ledger.open_sales()]
         if not open_sales:
             return []
@@ -109,13 +155,13 @@ class SaleDesk:
         for sale in open_sales:
             if sale.sale_id in levels:
                 phase = sale.phase(at_ms, levels[sale.sale_id])
-                if phase is not sale.announced:
+                if phase is not sale.announced or sale.rev > sale.announced_rev:
                     found.append((sale, phase, levels[sale.sale_id]))
         return found
 
-    async def announced(self, sale_id: str, phase: Phase) -> None:
-        """Note that the room was told; `due` is quiet until the phase changes again."""
-        await self._ledger.set_announced(sale_id, phase)
+    async def announced(self, sale: Sale, phase: Phase) -> None:
+        """Note that the room was told of `sale`; `due` is quiet until something changes again."""
+        await self._ledger.set_announced(sale.sale_id, phase, sale.rev)
 
     async def _change_stage(self, sale_id: str, act: str, *, countdown_ms: int = 0) -> Sale:
         sale = await self._known(sale_id)
@@ -141,9 +187,9 @@ class SaleDesk:
         actor: str,
         reason: str,
         key: str | None,
+        channel: str,
     ) -> Level:
-        if type(qty) is not int or not 1 <= qty <= ADJUST_QTY_MAX:
-            raise Refused("bad_request", f"A quantity is 1 to {ADJUST_QTY_MAX}.")
+        _check_adjustment(qty, channel)
         sale = await self._known(sale_id)
         level = await self._stock.adjust(
             sale_id,
@@ -154,8 +200,10 @@ class SaleDesk:
             actor=actor,
             reason=reason[:REASON_CHARS_MAX],
             now_ms=self._script_ms(),
+            channel=channel,
         )
-        self._hooks.on_stock(sale_id, sale.room_id, {sku_id: level})
+        if channel == LIVE:
+            self._hooks.on_stock(sale_id, sale.room_id, {sku_id: level})
         return level
 
     async def _known(self, sale_id: str) -> Sale:
@@ -168,18 +216,19 @@ class SaleDesk:
         return self._now_ms() if self._now_ms is not None else 0
 
 
-def first_counters(sale: Sale) -> dict[str, dict[str, int]]:
+def first_counters(sale: Sale) -> dict[Cell, dict[str, int]]:
     """The counters of a sale nobody has bought from."""
     version = first_version(sale.number, sale.generation)
+    none = {"r": 0, "w": 0, "t": 0, "h": 0, "s": 0, "v": version}
     return {
-        sku.sku_id: {
-            "i": sku.stock,
-            "r": 0,
-            "w": 0,
-            "a": sku.stock,
-            "h": 0,
-            "s": 0,
-            "v": version,
-        }
+        Cell(sku.sku_id, channel): {"i": pieces, "a": pieces, **none}
         for sku in sale.skus
+        for channel, pieces in sku.shares.items()
     }
+
+
+def _check_adjustment(qty: object, *channels: object) -> None:
+    if type(qty) is not int or not 1 <= qty <= ADJUST_QTY_MAX:
+        raise Refused("bad_request", f"A quantity is 1 to {ADJUST_QTY_MAX}.")
+    if not all(is_channel(channel) for channel in channels):
+        raise Refused("bad_request", "Not the name of a channel.")

@@ -65,7 +65,7 @@ class Sweeper:
         payments = await self._payments.payments_of([f"o{suffix}" for suffix in suffixes])
         keep = {suffix_of(order_id) for order_id in await self._settler.close(payments, at_ms)}
         kept = {found[0] for found in keep if found is not None}
-        free = [suffix for suffix in suffixes if suffix not in kept]
+        free = [s for s in suffixes if s not in kept or await self._past_cap(sale, s, at_ms)]
         if not free:
             return 0
         script_ms = self._now_ms() if self._now_ms is not None else 0
@@ -78,6 +78,14 @@ class Sweeper:
                 self._hooks.on_order(order_of(reservation, sale).to_wire())
                 done += 1
         return done
+
+    async def _past_cap(self, sale: Sale, suffix: str, at_ms: int) -> bool:
+        """Whether a bank that does not answer has kept this hold for as long as it may.
+
+        Money that comes later still takes the pieces again, or goes back.
+        """
+        reservation = await self._stock.reservation(sale.sale_id, suffix)
+        return reservation is not None and at_ms >= sale.hold_cap_ms(reservation.created_ms)
 
     async def _is_over(self, progress: Progress, at_ms: int) -> bool:
         sale = progress.sale

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from flash_sale.channels import LIVE
 from flash_sale.pricing import distribute
 from flash_sale.sale import Sale
 
@@ -127,6 +128,7 @@ class Reservation:
     lines: tuple[ReservedLine, ...]
     payment_id: str | None
     journal_seq: int
+    channel: str = LIVE
 
     @property
     def order_id(self) -> str:
@@ -163,6 +165,7 @@ class Order:
     payment_id: str | None
     journal_seq: int
     discounts: tuple[Mapping[str, Any], ...] = ()
+    channel: str = LIVE
 
     @property
     def order_id(self) -> str:
@@ -196,6 +199,7 @@ class Order:
             "expires_ms": self.expires_ms,
             "paid_ms": self.paid_ms,
             "payment_id": self.payment_id,
+            "channel": self.channel,
         }
 
 
@@ -243,6 +247,7 @@ def order_of(reservation: Reservation, sale: Sale, answer: str | None = None) ->
         payment_id=reservation.payment_id,
         journal_seq=reservation.journal_seq,
         discounts=discounts,
+        channel=reservation.channel,
     )
 
 

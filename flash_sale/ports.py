@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from flash_sale.channels import LIVE, Cell
 from flash_sale.orders import Order, OrderMove, Reservation
 from flash_sale.payments import Callback, Payment, PaymentStatus
 from flash_sale.refunds import Refund, RefundStatus, StockReturn
@@ -15,9 +16,24 @@ StockHook = Callable[[str, str, dict[str, Level]], None]
 OrderHook = Callable[[dict[str, object]], None]
 OfferHook = Callable[[str, str, str, dict[str, object]], None]
 
-# One buy as the reserve script takes it: user id, key, fingerprint, suffix, lines, cents off their
-# price, what took them off as a JSON list ('' for nothing).
-Buy = tuple[str, str, str, str, Sequence[tuple[str, int]], int, str]
+
+class Buy(NamedTuple):
+    """One buy as the reserve script takes it, in this order.
+
+    `off_cents` come off the price of the lines, `discounts` says for what (a JSON list, '' for
+    nothing). `again` 1: at the limit the hold of the same lines may be given again.
+    """
+
+    user_id: str
+    key: str
+    fingerprint: str
+    suffix: str
+    lines: Sequence[tuple[str, int]]
+    channel: str = LIVE
+    eligible: int = 1
+    off_cents: int = 0
+    discounts: str = ""
+    again: int = 1
 
 
 @dataclass(slots=True)
@@ -68,12 +84,16 @@ class StageChange:
     start_ms: int | None
     end_ms: int | None
     journal_seq: int
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
+    """`more_keys`: other keys under which the same person was given the same hold again."""
+
     fingerprint: str
     json: str
+    more_keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +107,16 @@ class Footing:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Counters by SKU (a h s i r w v), reservation records, pieces per person, number of holds."""
+    """Counters by cell (a h s i r w t v), reservation records, pieces per person, number of holds.
 
-    counters: dict[str, dict[str, int]]
-    reservations: Iterable[Reservation]
+    All of one moment. `fenced`: the sale is being rebuilt, and need not balance.
+    """
+
+    counters: dict[Cell, dict[str, int]]
+    reservations: Iterable[Reservation] | None  # None: too many to read
     counts: dict[str, int]
     holds: int
+    fenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +131,27 @@ class Entry:
 
     def text(self, name: str) -> str:
         return self.fields[name].decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Pieces moved between channels, as staff ask for it."""
+
+    sku_id: str
+    qty: int
+    from_channel: str
+    to_channel: str
+    key: str
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Outcome of freeze, see `lua/freeze.lua`, and the reservation as it is now."""
+
+    outcome: str
+    reservation: Reservation | None
 
 
 class StockStore(Protocol):
@@ -133,7 +178,10 @@ class StockStore(Protocol):
         actor: str,
         reason: str,
         now_ms: int,
+        channel: str = LIVE,
     ) -> Level: ...
+    async def transfer(self, sale_id: str, ask: Transfer, now_ms: int) -> tuple[Level, Level]: ...
+    async def freeze(self, sale_id: str, suffix: str, freeze_ms: int, now_ms: int) -> Frozen: ...
     async def change_stage(
         self, sale_id: str, act: str, *, countdown_ms: int, duration_ms: int, now_ms: int
     ) -> StageChange: ...
@@ -142,13 +190,16 @@ class StockStore(Protocol):
     async def reservation(self, sale_id: str, suffix: str) -> Reservation | None: ...
     async def stored_answer(self, sale_id: str, user_id: str, key: str) -> StoredAnswer | None: ...
     async def due_holds(self, sale_id: str, now_ms: int, limit: int) -> list[str]: ...
-    async def snapshot(self, sale_id: str) -> Snapshot | None: ...
+    async def snapshot(
+        self, sale_id: str, *, records_max: int | None = None
+    ) -> Snapshot | None: ...
     async def entries_after(self, sale_id: str, seq: int, limit: int) -> list[Entry]: ...
     async def trim(self, sale_id: str, upto_seq: int) -> None: ...
     async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing]: ...
     async def begin(
-        self, sale: Sale, counters: Mapping[str, Mapping[str, int]], *, seq: int, fenced: str
+        self, sale: Sale, counters: Mapping[Cell, Mapping[str, int]], *, seq: int, fenced: str
     ) -> bool: ...
+    async def claim(self, sale_id: str, *, generation: int, seq: int) -> bool: ...
     async def load(
         self,
         sale_id: str,
@@ -171,13 +222,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StockSums:
-    """A SKU's pieces by SQL."""
+    """A cell's pieces by SQL. `transferred` is what came in less what went out."""
 
     initial: int
-    restocked: int
-    written_off: int
-    held: int
-    sold: int
+    restocked: int = 0
+    written_off: int = 0
+    transferred: int = 0
+    held: int = 0
+    sold: int = 0
 
 
 class SaleLedger(Protocol):
@@ -190,9 +242,9 @@ class SaleLedger(Protocol):
     async def open_sales(self) -> list[Progress]: ...
     async def progress(self, sale_id: str) -> Progress | None: ...
     async def set_stage(self, sale_id: str, change: StageChange) -> None: ...
-    async def set_announced(self, sale_id: str, phase: Phase) -> None: ...
+    async def set_announced(self, sale_id: str, phase: Phase, rev: int) -> None: ...
     async def next_generation(self, sale_id: str, expected: int, journal_seq: int) -> bool: ...
-    async def stock_sums(self, sale_id: str) -> dict[str, StockSums]: ...
+    async def stock_sums(self, sale_id: str) -> dict[Cell, StockSums]: ...
     async def reservations_after(
         self, sale_id: str, suffix: str, limit: int
     ) -> list[tuple[Reservation, StoredAnswer | None]]: ...
@@ -202,6 +254,12 @@ class SaleLedger(Protocol):
 class JournalLedger(Protocol):
     async def apply(self, sale: Sale, expected: int, entries: Sequence[Entry]) -> bool: ...
     async def park(self, sale: Sale, expected: int, entry: Entry, error: str) -> bool: ...
+
+
+class Customers(Protocol):
+    async def who_bought(self, user_ids: Sequence[str]) -> set[str]:
+        """Those of them with a paid order."""
+        ...
 
 
 class OrderLedger(Protocol):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 
+from flash_sale.channels import Cell
 from flash_sale.errors import Refused
 from flash_sale.journal import JournalConsumer
 from flash_sale.ports import Footing, Hooks, Progress, SaleLedger, StockStore, StockSums
@@ -57,6 +58,10 @@ class Recovery:
             await self._stock.fence(sale.sale_id)
             if not is_behind(progress, footing):
                 progress = await self._drain(progress)
+        elif not await self._stock.claim(
+            sale.sale_id, generation=sale.generation, seq=progress.seen
+        ):
+            return 0  # it is being created just now
         if not await self._sales.next_generation(sale.sale_id, sale.generation, progress.seen):
             return 0  # somebody else is at it
         fresh = await self._sales.progress(sale.sale_id)
@@ -97,22 +102,23 @@ def is_behind(progress: Progress, footing: Footing) -> bool:
     return footing.generation < progress.sale.generation or footing.journal_seq < progress.seen
 
 
-def counters_from(sale: Sale, sums: dict[str, StockSums]) -> dict[str, dict[str, int]]:
+def counters_from(sale: Sale, sums: dict[Cell, StockSums]) -> dict[Cell, dict[str, int]]:
     """The counters of a generation that begins where SQL stands.
 
     Refused conflict when SQL itself has sold more than there is: a person must look at that.
     """
     version = first_version(sale.number, sale.generation)
     counters = {}
-    for sku_id, pieces in sums.items():
-        total = pieces.initial + pieces.restocked - pieces.written_off
+    for cell, pieces in sums.items():
+        total = pieces.initial + pieces.restocked - pieces.written_off + pieces.transferred
         available = total - pieces.held - pieces.sold
         if available < 0:
-            raise Refused("conflict", f"SQL has sold {-available} of {sku_id} too many.")
-        counters[sku_id] = {
+            raise Refused("conflict", f"SQL has sold {-available} of {cell.sku_id} too many.")
+        counters[cell] = {
             "i": pieces.initial,
             "r": pieces.restocked,
             "w": pieces.written_off,
+            "t": pieces.transferred,
             "a": available,
             "h": pieces.held,
             "s": pieces.sold,

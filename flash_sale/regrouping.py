@@ -91,6 +91,8 @@ class Regrouping:
         sale = found[0][0]
         if any(other.sale_id != sale.sale_id for other, _ in found):
             raise Refused("conflict", "Only orders of one sale can be merged.")
+        if len({old.channel for _, old in found}) > 1:
+            raise Refused("conflict", "Only orders of one channel can be merged.")
         known = await self._known(sale, found[0][1], key, ask)
         if known is not None:
             return known

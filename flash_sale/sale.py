@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from flash_sale.channels import LIVE, check_channels, shares
+from flash_sale.eligibility import EVERYBODY, Eligibility
 from flash_sale.errors import Refused
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -20,6 +22,7 @@ PRICE_CENTS_MAX = 1_000_000_000  # 20 lines × 999 pieces × this stays far belo
 COUNTDOWN_S_MAX = 300
 DURATION_S_MAX = 7 * 86_400
 HOLD_S_MAX = 86_400
+FREEZE_S_MAX = 120  # how much longer a hold may last because its payment has begun
 TEXT_CHARS_MAX = 500  # titles and image addresses
 COUNTDOWN_SHOWN_MS = COUNTDOWN_S_MAX * 1000  # a sale planned for later counts down from here
 
@@ -51,7 +54,10 @@ class Level(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SkuSpec:
-    """One SKU on sale. Money in cents; `per_user` 0 means no limit per person."""
+    """One SKU on sale. Money in cents; `per_user` 0 means no limit per person.
+
+    `channels` are the pieces out of `stock` that others than the live room begin with.
+    """
 
     sku_id: str
     product_id: str
@@ -61,6 +67,12 @@ class SkuSpec:
     list_cents: int = 0
     image: str = ""
     per_user: int = 0
+    channels: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """What each channel begins with."""
+        return shares(self.stock, self.channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,7 @@ class SaleSpec:
     hold_s: int = 330
     pay_s: int = 300
     currency: str = "CNY"
+    eligibility: Eligibility = EVERYBODY
 
     def check(self) -> None:
         """Raise `Refused("bad_request")` unless every number, id and text is within its limits."""
@@ -82,6 +95,7 @@ class SaleSpec:
         _require(len({sku.sku_id for sku in self.skus}) == len(self.skus), "skus: repeated sku_id")
         for sku in self.skus:
             _check_sku(sku)
+        self.eligibility.check()
         _require(self.start in ("manual", "now") or _is_whole(self.start, 1, 2**52), "start")
         _require(_is_whole(self.duration_s, 1, DURATION_S_MAX), "duration_s")
         _require(_is_whole(self.hold_s, 1, HOLD_S_MAX), "hold_s")
@@ -108,6 +122,19 @@ class Sale:
     announced: Phase
     skus: tuple[SkuSpec, ...]
     retired: bool = False  # over for good: only SQL still has it
+    paused: bool = False  # new buys are refused; everything else goes on
+    rev: int = 0  # journal number of the last change of stage: orders what is told of a sale
+    announced_rev: int = 0
+    eligibility: Eligibility = EVERYBODY
+
+    @property
+    def freeze_ms(self) -> int:
+        """How long a hold is kept from the moment its payment begins, if that is longer."""
+        return min(self.hold_s, FREEZE_S_MAX) * 1000
+
+    def hold_cap_ms(self, created_ms: int) -> int:
+        """When a hold made at `created_ms` ends whatever happens to its payment."""
+        return created_ms + self.hold_s * 1000 + self.freeze_ms
 
     def phase(self, now_ms: int, levels: Mapping[str, Level]) -> Phase:
         """The phase at `now_ms`; `levels` must hold every SKU to tell sold out from live."""
@@ -137,6 +164,9 @@ class Sale:
             "duration_s": self.duration_s,
             "hold_s": self.hold_s,
             "pay_s": self.pay_s,
+            "paused": self.paused,
+            "rev": self.rev,
+            "eligibility": self.eligibility.to_wire(),
             "skus": [self._sku_to_wire(sku, levels or {}) for sku in self.skus],
         }
 
@@ -150,7 +180,7 @@ class Sale:
             "list_cents": sku.list_cents,
             "sale_cents": sku.sale_cents,
             "per_user": sku.per_user,
-            "stock": sku.stock,
+            "stock": sku.shares[LIVE],
             "currency": self.currency,
             "sold_out": level is not None and level.left == 0,
         }
@@ -174,6 +204,7 @@ def _check_sku(sku: SkuSpec) -> None:
     _require(_is_whole(sku.sale_cents, 0, PRICE_CENTS_MAX), "sale_cents")
     _require(_is_whole(sku.list_cents, 0, PRICE_CENTS_MAX), "list_cents")
     _require(_is_whole(sku.per_user, 0, STOCK_UNITS_MAX), "per_user")
+    check_channels(sku.stock, sku.channels)
 
 
 def _is_id(value: object) -> bool:

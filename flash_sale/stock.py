@@ -6,16 +6,18 @@ answer and every counter. Change a rule here and in `storage/lua/` together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from flash_sale.channels import LIVE
 from flash_sale.orders import ReservationState
+from flash_sale.shelves import Shelf
 
 QTY_MAX = 999  # pieces of one line
 LINES_MAX = 20
 SKU_UNITS_MAX = 1_000_000  # initial and restocked together
 
 ADJUST_FACTOR = {"restock": 1, "write_off": -1}
+SWITCH = {"pause": True, "resume": False}
 STAGE_MOVES = {
     ("draft", "preheat"): "preheat",
     ("draft", "start"): "scheduled",
@@ -23,33 +25,10 @@ STAGE_MOVES = {
     ("draft", "stop"): "stopped",
     ("preheat", "stop"): "stopped",
     ("scheduled", "stop"): "stopped",
+    **{(stage, act): stage for stage in ("draft", "preheat", "scheduled") for act in SWITCH},
 }
 
 Line = tuple[str, int]
-
-
-@dataclass(slots=True)
-class Shelf:
-    """The counters of one SKU. `version` grows with every change of `available`."""
-
-    price_cents: int
-    per_user: int
-    initial: int
-    available: int
-    version: int
-    restocked: int = 0
-    written_off: int = 0
-    held: int = 0
-    sold: int = 0
-
-    @property
-    def balanced(self) -> bool:
-        total = self.initial + self.restocked - self.written_off
-        return self.available >= 0 and total == self.available + self.held + self.sold
-
-    def give(self, qty: int) -> None:
-        self.available += qty
-        self.version += 1
 
 
 @dataclass(slots=True)
@@ -60,9 +39,11 @@ class Kept:
     user_id: str
     key: str
     amount_cents: int
+    created_ms: int
     pay_by_ms: int
     expires_ms: int
     lines: tuple[Line, ...]
+    channel: str = LIVE
     payment_id: str = ""
 
 
@@ -87,10 +68,12 @@ class Book:
     stage: str = "draft"
     start_ms: int = 0
     end_ms: int = 0
+    paused: bool = False
     counts: dict[tuple[str, str], int] = field(default_factory=dict)
     reservations: dict[str, Kept] = field(default_factory=dict)
     answers: dict[tuple[str, str], tuple[str, Held]] = field(default_factory=dict)
-    adjustments: dict[str, tuple[tuple[str, str, int], int, int]] = field(default_factory=dict)
+    standing: dict[tuple[str, str], str] = field(default_factory=dict)
+    acts: dict[str, tuple[object, tuple[int, ...]]] = field(default_factory=dict)
     journal: list[str] = field(default_factory=list)
 
 
@@ -101,24 +84,29 @@ class Buy:
     fingerprint: str
     suffix: str
     lines: tuple[Line, ...]
+    channel: str = LIVE
+    eligible: bool = True
+    again: bool = True  # at the limit, the hold of the same lines may be given again
 
 
 def reserve(book: Book, buy: Buy, now_ms: int) -> Held | str:
     """Hold every line or none; the answer, or the refusal's code.
 
-    In order of precedence: known key, arguments, window, limit per person, stock.
+    In order of precedence: known key, arguments, window, eligible, limit per person, stock. At the
+    limit, who still holds just these lines is given that hold again.
     """
     known = book.answers.get((buy.user_id, buy.key))
     if known is not None:
         return known[1] if known[0] == buy.fingerprint else "key_reused"
-    refusal = _bad_lines(book, buy.lines)
+    refusal = _bad_lines(book, buy) or _outside_window(book, now_ms)
     if refusal is not None:
         return refusal
+    if not buy.eligible:
+        return "not_eligible"
     need = _summed(buy.lines)
-    refusal = _outside_window(book, now_ms) or _over_limit(book, buy.user_id, need)
-    if refusal is not None:
-        return refusal
-    if any(qty > book.shelves[sku].available for sku, qty in need.items()):
+    if _over_limit(book, buy.user_id, need):
+        return (buy.again and _hold_again(book, buy)) or "limit_reached"
+    if any(qty > book.shelves[sku].cells[buy.channel].available for sku, qty in need.items()):
         return "sold_out"
     return _hold(book, buy, need, now_ms)
 
@@ -134,8 +122,8 @@ def settle(book: Book, suffix: str, payment_id: str) -> str:
         return "gone"
     kept.state, kept.payment_id = ReservationState.PAID, payment_id
     for sku, qty in kept.lines:
-        book.shelves[sku].held -= qty
-        book.shelves[sku].sold += qty
+        book.shelves[sku].cells[kept.channel].held -= qty
+        book.shelves[sku].cells[kept.channel].sold += qty
     book.journal.append("paid")
     return "paid"
 
@@ -151,8 +139,9 @@ def release(book: Book, suffix: str, target: ReservationState, now_ms: int) -> s
         return "not_due"
     kept.state = target
     for sku, qty in kept.lines:
-        book.shelves[sku].held -= qty
-        book.shelves[sku].give(qty)
+        cell = book.shelves[sku].cells[kept.channel]
+        cell.held -= qty
+        cell.give(qty)
         _count(book, kept.user_id, sku, -qty)
     book.journal.append(target.value)
     return "released"
@@ -167,50 +156,104 @@ def reclaim(book: Book, suffix: str, payment_id: str) -> str:
         return "already" if kept.payment_id == payment_id else "other"
     if kept.state is ReservationState.HELD:
         return "held"
-    refusal = _over_limit(book, kept.user_id, dict(kept.lines))
-    if refusal is not None:
-        return refusal
-    if any(qty > book.shelves[sku].available for sku, qty in kept.lines):
+    if _over_limit(book, kept.user_id, dict(kept.lines)):
+        return "limit_reached"
+    if any(qty > book.shelves[sku].cells[kept.channel].available for sku, qty in kept.lines):
         return "sold_out"
     kept.state, kept.payment_id = ReservationState.PAID, payment_id
     for sku, qty in kept.lines:
-        book.shelves[sku].sold += qty
-        book.shelves[sku].give(-qty)
+        cell = book.shelves[sku].cells[kept.channel]
+        cell.sold += qty
+        cell.give(-qty)
         _count(book, kept.user_id, sku, qty)
     book.journal.append("reclaimed")
     return "paid"
 
 
-def adjust(book: Book, kind: str, sku: str, qty: int, key: str) -> tuple[str, int, int]:
+def freeze(book: Book, suffix: str, freeze_ms: int, now_ms: int) -> str:
+    """A payment has begun: its hold lasts until `freeze_ms` from now, moved once."""
+    kept = book.reservations.get(suffix)
+    if kept is None:
+        return "absent"
+    if kept.state is not ReservationState.HELD:
+        return "gone"
+    if now_ms >= kept.pay_by_ms:
+        return "late"
+    if kept.expires_ms > kept.created_ms + book.hold_ms or now_ms + freeze_ms <= kept.expires_ms:
+        return "enough"
+    kept.expires_ms = now_ms + freeze_ms
+    book.journal.append("frozen")
+    return "frozen"
+
+
+def adjust(
+    book: Book, kind: str, sku: str, qty: int, key: str, channel: str = LIVE
+) -> tuple[str, int, int]:
     """Restock or write off, once a key: outcome, left, version (0 when refused)."""
-    known = book.adjustments.get(key)
+    act = (kind, sku, channel, qty)
+    known = book.acts.get(key)
     if known is not None:
-        return ("done", *known[1:]) if known[0] == (kind, sku, qty) else ("key_reused", 0, 0)
-    if not 1 <= qty <= SKU_UNITS_MAX:
-        return "bad_request", 0, 0
-    shelf = book.shelves.get(sku)
-    if shelf is None:
-        return "not_found", 0, 0
+        return ("done", *known[1]) if known[0] == act else ("key_reused", 0, 0)  # type: ignore[return-value]
+    refusal = _cannot_adjust(book, kind, sku, qty, channel)
+    if refusal is not None:
+        return refusal, 0, 0
+    cell = book.shelves[sku].open(channel)
     if kind == "write_off":
-        if qty > shelf.available:
-            return "conflict", 0, 0
-        shelf.written_off += qty
+        cell.written_off += qty
     else:
-        if shelf.initial + shelf.restocked + qty > SKU_UNITS_MAX:
-            return "conflict", 0, 0
-        shelf.restocked += qty
-    shelf.give(ADJUST_FACTOR[kind] * qty)
-    book.adjustments[key] = ((kind, sku, qty), shelf.available, shelf.version)
+        cell.restocked += qty
+    cell.give(ADJUST_FACTOR[kind] * qty)
+    book.acts[key] = (act, (cell.available, cell.version))
     book.journal.append(kind)
-    return "done", shelf.available, shelf.version
+    return "done", cell.available, cell.version
+
+
+def _cannot_adjust(book: Book, kind: str, sku: str, qty: int, channel: str) -> str | None:
+    if not 1 <= qty <= SKU_UNITS_MAX:
+        return "bad_request"
+    shelf = book.shelves.get(sku)
+    if shelf is None or (kind == "write_off" and channel not in shelf.cells):
+        return "not_found"
+    if kind == "write_off":
+        return "conflict" if qty > shelf.cells[channel].available else None
+    full = shelf.pieces_ever + qty > SKU_UNITS_MAX or shelf.is_full(channel)
+    return "conflict" if full else None
+
+
+def transfer(
+    book: Book, sku: str, qty: int, from_channel: str, to_channel: str, key: str
+) -> tuple[str, tuple[int, ...]]:
+    """Move unsold pieces between channels, once a key: outcome, (left, version) of both."""
+    act = ("transfer", sku, from_channel, to_channel, qty)
+    known = book.acts.get(key)
+    if known is not None:
+        return ("done", known[1]) if known[0] == act else ("key_reused", (0, 0, 0, 0))
+    shelf = book.shelves.get(sku)
+    if not 1 <= qty <= SKU_UNITS_MAX or from_channel == to_channel:
+        return "bad_request", (0, 0, 0, 0)
+    if shelf is None or from_channel not in shelf.cells:
+        return "not_found", (0, 0, 0, 0)
+    if qty > shelf.cells[from_channel].available or shelf.is_full(to_channel):
+        return "conflict", (0, 0, 0, 0)
+    giver, taker = shelf.cells[from_channel], shelf.open(to_channel)
+    for cell, moved in ((giver, -qty), (taker, qty)):
+        cell.transferred += moved
+        cell.give(moved)
+    levels = (giver.available, giver.version, taker.available, taker.version)
+    book.acts[key] = (act, levels)
+    book.journal.append("transfer")
+    return "done", levels
 
 
 def change_stage(book: Book, act: str, *, countdown_ms: int, duration_ms: int, now_ms: int) -> str:
-    """Preheat, start or stop."""
+    """Preheat, start, stop, pause or resume; to pause what is paused is done already."""
     stage = STAGE_MOVES.get((book.stage, act))
     if stage is None:
         return "conflict"
+    if SWITCH.get(act) is book.paused:
+        return "done"
     book.stage = stage
+    book.paused = SWITCH.get(act, book.paused and act != "stop")
     if act == "start":
         book.start_ms = now_ms + countdown_ms
         book.end_ms = book.start_ms + duration_ms
@@ -220,18 +263,18 @@ def change_stage(book: Book, act: str, *, countdown_ms: int, duration_ms: int, n
     return "done"
 
 
-def _bad_lines(book: Book, lines: Sequence[Line]) -> str | None:
-    if not 1 <= len(lines) <= LINES_MAX:
+def _bad_lines(book: Book, buy: Buy) -> str | None:
+    if not 1 <= len(buy.lines) <= LINES_MAX:
         return "bad_request"
-    for sku, qty in lines:
+    for sku, qty in buy.lines:
         if type(qty) is not int or not 1 <= qty <= QTY_MAX:
             return "bad_request"
-        if sku not in book.shelves:
+        if sku not in book.shelves or buy.channel not in book.shelves[sku].cells:
             return "not_found"
     return None
 
 
-def _summed(lines: Sequence[Line]) -> dict[str, int]:
+def _summed(lines: tuple[Line, ...]) -> dict[str, int]:
     need: dict[str, int] = {}
     for sku, qty in lines:
         need[sku] = need.get(sku, 0) + qty
@@ -243,23 +286,38 @@ def _outside_window(book: Book, now_ms: int) -> str | None:
         return "ended"
     if book.stage != "scheduled" or now_ms < book.start_ms:
         return "not_started"
-    return "ended" if now_ms >= book.end_ms else None
+    if now_ms >= book.end_ms:
+        return "ended"
+    return "paused" if book.paused else None
 
 
-def _over_limit(book: Book, user_id: str, need: dict[str, int]) -> str | None:
+def _over_limit(book: Book, user_id: str, need: dict[str, int]) -> bool:
     for sku, qty in need.items():
         limit = book.shelves[sku].per_user
         if limit and book.counts.get((user_id, sku), 0) + qty > limit:
-            return "limit_reached"
-    return None
+            return True
+    return False
+
+
+def _hold_again(book: Book, buy: Buy) -> Held | None:
+    """The person's latest hold of just these lines, while it is held; the key is its key too."""
+    suffix = book.standing.get((buy.user_id, buy.fingerprint))
+    kept = book.reservations.get(suffix) if suffix is not None else None
+    if kept is None or kept.state is not ReservationState.HELD:
+        return None
+    answer = book.answers[buy.user_id, kept.key]
+    book.answers[buy.user_id, buy.key] = answer
+    book.journal.append("again")
+    return answer[1]
 
 
 def _hold(book: Book, buy: Buy, need: dict[str, int], now_ms: int) -> Held:
     amount = 0
     for sku, qty in need.items():
         shelf = book.shelves[sku]
-        shelf.held += qty
-        shelf.give(-qty)
+        cell = shelf.cells[buy.channel]
+        cell.held += qty
+        cell.give(-qty)
         amount += qty * shelf.price_cents
         _count(book, buy.user_id, sku, qty)
     answer = Held(
@@ -267,7 +325,7 @@ def _hold(book: Book, buy: Buy, need: dict[str, int], now_ms: int) -> Held:
         amount_cents=amount,
         expires_ms=now_ms + book.hold_ms,
         pay_by_ms=now_ms + book.pay_ms,
-        left=tuple((sku, book.shelves[sku].available) for sku in need),
+        left=tuple((sku, book.shelves[sku].cells[buy.channel].available) for sku in need),
     )
     book.reservations[buy.suffix] = Kept(
         state=ReservationState.HELD,
@@ -276,8 +334,12 @@ def _hold(book: Book, buy: Buy, need: dict[str, int], now_ms: int) -> Held:
         amount_cents=amount,
         pay_by_ms=answer.pay_by_ms,
         expires_ms=answer.expires_ms,
+        created_ms=now_ms,
         lines=tuple(need.items()),
+        channel=buy.channel,
     )
+    if buy.again:
+        book.standing[buy.user_id, buy.fingerprint] = buy.suffix
     book.answers[buy.user_id, buy.key] = (buy.fingerprint, answer)
     book.journal.append("held")
     return answer

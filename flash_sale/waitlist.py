@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from flash_sale.channels import LIVE
 from flash_sale.stock import Book, Buy, Held, reserve
 
 
@@ -52,7 +53,7 @@ def join(book: Book, waitlist: Waitlist, waiter: Waiter, now_ms: int) -> str:
     has = book.counts.get((waiter.user_id, waiter.sku_id), 0)
     if shelf.per_user and has + waiter.qty > shelf.per_user:
         return "limit_reached"
-    if shelf.available >= waiter.qty:
+    if shelf.cells[LIVE].available >= waiter.qty:
         return "conflict"
     waitlist.waiting.append(waiter)
     return "waiting"
@@ -74,12 +75,14 @@ def serve(book: Book, waitlist: Waitlist, sku_ids: Iterable[str], now_ms: int) -
     """
     for sku_id in sku_ids:
         for waiter in waitlist.of(sku_id):
-            if book.shelves[sku_id].available < 1:
+            if book.shelves[sku_id].cells[LIVE].available < 1:
                 break
             line = (waiter.sku_id, waiter.qty)
-            buy = Buy(waiter.user_id, waiter.key, waiter.fingerprint, waiter.suffix, (line,))
+            its = (waiter.user_id, waiter.key, waiter.fingerprint, waiter.suffix)
+            buy = Buy(*its, (line,), again=False)
             answer = reserve(book, buy, now_ms)
             if isinstance(answer, Held):
+                book.standing[waiter.user_id, waiter.fingerprint] = waiter.suffix
                 _turn(waitlist, waiter, "offered")
             elif answer == "limit_reached":
                 _turn(waitlist, waiter, answer)

@@ -63,10 +63,11 @@ def purchase_failures(
 
 
 def _reservation_failures(answers: Iterable[Purchase]) -> list[Failure]:
-    owners: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    """At the limit a person is given the hold they have again, under any key; never another's."""
+    owners: dict[str, set[str]] = defaultdict(set)
     for answer in answers:
         if answer.held:
-            owners[answer.reservation_id].add((answer.user_id, answer.key))
+            owners[answer.reservation_id].add(answer.user_id)
     return [
         Failure("reservation_shared", reservation, str(sorted(owned)))
         for reservation, owned in owners.items()

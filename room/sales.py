@@ -88,7 +88,7 @@ def _stock_events(
 
 def _phase_event(known: Sale, told: Sale) -> tuple[Event, ...]:
     """The seller's copy with the room's own flags, if that is news and not older."""
-    if _ORDER[told.phase] < _ORDER[known.phase]:
+    if told.rev < known.rev or _ORDER[told.phase] < _ORDER[known.phase]:
         return ()
     news = _with_flags(told, {sku.sku_id for sku in known.skus if sku.sold_out})
     return (SalePhaseChanged(news),) if news != known else ()

@@ -132,6 +132,9 @@ class Sale(msgspec.Struct, frozen=True):
     pay_s: int
     skus: tuple[SaleSku, ...]
     door: SaleDoor | None = None
+    paused: bool = False
+    rev: int = 0  # grows with every act of staff on the sale: an older copy is no news
+    eligibility: dict[str, Any] = {}
 
 
 class Conditions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

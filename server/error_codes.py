@@ -49,6 +49,7 @@ _TABLE = (
     ErrorCode("not_qualified", 403, True, "The conditions of the lottery or coupon are not met."),
     # The sale
     ErrorCode("not_started", 409, True, "The sale has not started."),
+    ErrorCode("paused", 409, True, "The sale is paused: try again in a moment."),
     ErrorCode("ended", 410, False, "The sale has ended."),
     ErrorCode("not_eligible", 403, False, "This person may not take part."),
     ErrorCode("limit_reached", 409, False, "The limit per person is reached."),

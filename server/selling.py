@@ -133,7 +133,7 @@ class Selling:
         await self._rooms.change(
             room.replica, lambda state: sales.show(state, told, pairs), self._hub.now_ms()
         )
-        await self._desk.announced(sale_id, phase)
+        await self._desk.announced(sale, phase)
 
     # -- duties ---------------------------------------------------------------------------------
 

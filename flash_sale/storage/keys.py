@@ -16,15 +16,20 @@ def sale(sale_id: str) -> str:
 
 
 def stock(sale_id: str) -> str:
-    """HASH `letter:sku` → count.
+    """HASH `letter:cell` → count. A cell is a SKU in a channel: `sku`, if not live `sku@channel`.
 
-    Letters: available, held, sold, initial, restocked, written off, version, price, limit.
+    Letters: available, held, sold, initial, restocked, written off, transferred, version; of the
+    SKU alone price, limit, channels.
     """
     return f"liveroom:{{{sale_id}}}:stock"
 
 
 def answers(sale_id: str) -> str:
-    """HASH: `user:key` → fingerprint of the request + the answer's JSON."""
+    """HASH: `user:key` → fingerprint of the request + the answer's JSON.
+
+    Besides `user=fingerprint` → suffix of the person's latest hold of those lines, and `!key` →
+    what staff did under that key.
+    """
     return f"liveroom:{{{sale_id}}}:answers"
 
 

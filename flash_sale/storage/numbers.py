@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -20,6 +21,16 @@ PAID = (OrderStatus.PAID, OrderStatus.PARTIALLY_REFUNDED)  # at their full price
 class SqlNumbers:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+
+    async def who_bought(self, user_ids: Sequence[str]) -> set[str]:
+        """Those of them who ever paid an order."""
+        chosen = (
+            select(orders.c.user_id)
+            .where(orders.c.user_id.in_(user_ids), orders.c.paid_ms.is_not(None))
+            .distinct()
+        )
+        async with sql_answering(), self._engine.connect() as connection:
+            return set((await connection.execute(chosen)).scalars())
 
     async def sale_numbers(self, room_id: str, now_ms: int) -> dict[str, Any]:
         """Reservations ever made, orders still standing, orders paid, money in, best sellers,

@@ -53,4 +53,5 @@ def _order(row: Row[Any], lines: Sequence[OrderLine]) -> Order:
         payment_id=row.payment_id,
         journal_seq=row.journal_seq,
         discounts=discounts,
+        channel=row.channel,
     )

@@ -25,6 +25,7 @@ from flash_sale.storage.order_rows import orders_of_rows
 from flash_sale.storage.sales import stage_update
 from flash_sale.storage.sql import insert_new, sql_answering
 from flash_sale.storage.tables import (
+    order_keys,
     order_lines,
     orders,
     parked_entries,
@@ -39,7 +40,7 @@ MOVES = {
     "cancelled": OrderMove.CANCEL,
     "reclaimed": OrderMove.RECLAIM,
 }
-KINDS = {"held", "restock", "write_off", "stage", *MOVES}
+KINDS = {"held", "again", "frozen", "restock", "write_off", "transfer", "stage", *MOVES}
 ERROR_CHARS_MAX = 500
 
 
@@ -109,6 +110,7 @@ class SqlOrders:
                 rows = [_entry_move(entry) for entry in entries if entry.kind == kind]
                 if rows:
                     await _move_orders(connection, move, rows)
+            await _apply_again(connection, sale, entries)
             for entry in entries:
                 await _apply_staff_act(connection, sale, entry)
         return True
@@ -205,6 +207,7 @@ async def _insert_orders(
             "pay_by_ms": order.pay_by_ms,
             "expires_ms": order.expires_ms,
             "journal_seq": order.journal_seq,
+            "channel": order.channel,
         }
         for order, (reservation, answer) in zip(placed, reservations, strict=True)
     ]
@@ -232,10 +235,7 @@ def _move_update(move: OrderMove) -> Any:  # noqa: ANN401 - a statement
     target = next_status(origins[0], move)
     values: dict[str, Any] = {
         "status": target.value,
-        "journal_seq": case(
-            (orders.c.journal_seq < bindparam("its_seq"), bindparam("its_seq")),
-            else_=orders.c.journal_seq,
-        ),
+        "journal_seq": _latest_seq(),
     }
     if target is OrderStatus.PAID:
         values |= {"paid_ms": bindparam("its_ms"), "payment_id": bindparam("its_payment")}
@@ -243,6 +243,13 @@ def _move_update(move: OrderMove) -> Any:  # noqa: ANN401 - a statement
         update(orders)
         .where(orders.c.order_id == bindparam("its_order"), orders.c.status.in_(origins))
         .values(values)
+    )
+
+
+def _latest_seq() -> Any:  # noqa: ANN401 - an expression
+    return case(
+        (orders.c.journal_seq < bindparam("its_seq"), bindparam("its_seq")),
+        else_=orders.c.journal_seq,
     )
 
 
@@ -262,8 +269,42 @@ def _entry_move(entry: Entry) -> dict[str, Any]:
     return _move_row(f"o{entry.text('r')}", entry.at_ms, entry.seq, payment_id)
 
 
+async def _apply_again(connection: AsyncConnection, sale: Sale, entries: Sequence[Entry]) -> None:
+    """What happened to holds while they were held: another key, a later deadline."""
+    more_keys = [
+        {
+            "sale_id": sale.sale_id,
+            "user_id": entry.text("u"),
+            "key": entry.text("key"),
+            "order_id": f"o{entry.text('r')}",
+        }
+        for entry in entries
+        if entry.kind == "again"
+    ]
+    if more_keys:
+        primary = ["sale_id", "user_id", "key"]
+        await connection.execute(insert_new(connection, order_keys, primary), more_keys)
+    later = [
+        {
+            "its_order": f"o{entry.text('r')}",
+            "its_deadline": int(entry.fields["x"]),
+            "its_seq": entry.seq,
+        }
+        for entry in entries
+        if entry.kind == "frozen"
+    ]
+    if later:
+        await connection.execute(
+            update(orders)
+            .where(orders.c.order_id == bindparam("its_order"))
+            .values(expires_ms=bindparam("its_deadline"), journal_seq=_latest_seq()),
+            later,
+        )
+
+
 async def _apply_staff_act(connection: AsyncConnection, sale: Sale, entry: Entry) -> None:
-    if entry.kind in ("restock", "write_off"):
+    if entry.kind in ("restock", "write_off", "transfer"):
+        moved = entry.kind == "transfer"
         await connection.execute(
             insert(stock_changes).values(
                 sale_id=sale.sale_id,
@@ -275,6 +316,8 @@ async def _apply_staff_act(connection: AsyncConnection, sale: Sale, entry: Entry
                 reason=entry.text("why"),
                 key=entry.text("key"),
                 at_ms=entry.at_ms,
+                channel=entry.text("from") if moved else entry.text("c"),
+                to_channel=entry.text("to") if moved else None,
             )
         )
     elif entry.kind == "stage":
@@ -283,5 +326,6 @@ async def _apply_staff_act(connection: AsyncConnection, sale: Sale, entry: Entry
             start_ms=int(entry.fields["start"]) or None,
             end_ms=int(entry.fields["end"]) or None,
             journal_seq=entry.seq,
+            paused=entry.text("paused") == "1",
         )
         await connection.execute(stage_update(sale.sale_id, change))

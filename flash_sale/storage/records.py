@@ -12,7 +12,9 @@ from flash_sale.ports import Entry
 
 
 def unpack_record(suffix: str, packed: bytes) -> Reservation:
-    state, user, key, amount, created, pay_by, expires, lines, payment, seq = unpack(packed)
+    state, user, key, amount, created, pay_by, expires, lines, payment, seq, channel = unpack(
+        packed
+    )
     return Reservation(
         suffix=suffix,
         state=ReservationState(state),
@@ -25,6 +27,7 @@ def unpack_record(suffix: str, packed: bytes) -> Reservation:
         lines=tuple(ReservedLine(*line) for line in lines),
         payment_id=payment or None,
         journal_seq=seq,
+        channel=channel,
     )
 
 
@@ -44,6 +47,7 @@ def pack_record(reservation: Reservation) -> bytes:
             ],
             reservation.payment_id or "",
             reservation.journal_seq,
+            reservation.channel,
         ],
         use_bin_type=False,
     )

@@ -14,6 +14,7 @@ import msgpack
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from flash_sale.channels import LIVE, Cell, cell_name, cell_of_name
 from flash_sale.errors import Refused, not_found, unknown_outcome
 from flash_sale.orders import Reservation
 from flash_sale.ports import (
@@ -21,18 +22,20 @@ from flash_sale.ports import (
     Buy,
     Entry,
     Footing,
+    Frozen,
     Released,
     Settlement,
     Snapshot,
     StageChange,
     StoredAnswer,
+    Transfer,
 )
 from flash_sale.sale import Level, Sale, Stage
 from flash_sale.storage import keys
 from flash_sale.storage.records import pack_record, unpack, unpack_entry, unpack_record
 from flash_sale.storage.scripts import Scripts
 
-COUNTERS = ("i", "r", "w", "a", "h", "s", "v")
+COUNTERS = ("i", "r", "w", "t", "a", "h", "s", "v")
 
 
 class RedisStock:
@@ -97,6 +100,12 @@ class RedisStock:
         outcome, stored = _unpack_raw(packed)
         return outcome.decode(), stored.decode()
 
+    async def freeze(self, sale_id: str, suffix: str, freeze_ms: int, now_ms: int) -> Frozen:
+        async with answering():
+            packed = await self._scripts.run("freeze", sale_id, now_ms, suffix, freeze_ms)
+        outcome, record = _unpack_raw(packed)
+        return Frozen(outcome.decode(), _record(suffix, record))
+
     # -- staff ----------------------------------------------------------------------------------
 
     async def adjust(
@@ -110,14 +119,25 @@ class RedisStock:
         actor: str,
         reason: str,
         now_ms: int,
+        channel: str = LIVE,
     ) -> Level:
         async with answering():
             packed = await self._scripts.run(
-                "adjust", sale_id, now_ms, kind, sku_id, qty, key, actor, reason
+                "adjust", sale_id, now_ms, kind, sku_id, qty, key, actor, reason, channel
             )
         outcome, left, version = unpack(packed)
         if outcome == "done":
             return Level(left, version)
+        raise _refusal(outcome)
+
+    async def transfer(self, sale_id: str, ask: Transfer, now_ms: int) -> tuple[Level, Level]:
+        """The levels of both channels after it."""
+        way = (ask.from_channel, ask.to_channel, ask.key, ask.actor, ask.reason)
+        async with answering():
+            packed = await self._scripts.run("transfer", sale_id, now_ms, ask.sku_id, ask.qty, *way)
+        outcome, giver, taker = unpack(packed)
+        if outcome == "done":
+            return Level(*giver), Level(*taker)
         raise _refusal(outcome)
 
     async def change_stage(
@@ -127,10 +147,10 @@ class RedisStock:
             packed = await self._scripts.run(
                 "stage", sale_id, now_ms, act, countdown_ms, duration_ms
             )
-        outcome, stage, start_ms, end_ms, seq = unpack(packed)
+        outcome, stage, start_ms, end_ms, seq, paused = unpack(packed)
         if outcome != "done":
             raise _refusal(outcome)
-        return StageChange(Stage(stage), start_ms or None, end_ms or None, seq)
+        return StageChange(Stage(stage), start_ms or None, end_ms or None, seq, paused == 1)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -170,23 +190,41 @@ class RedisStock:
             )
         return [suffix.decode() for suffix in cast("list[bytes]", found)]
 
-    async def snapshot(self, sale_id: str) -> Snapshot | None:
-        """Counters and records of one moment, for the audit."""
+    async def snapshot(self, sale_id: str, *, records_max: int | None = None) -> Snapshot | None:
+        """Counters and records of one moment, for the audit; without records past `records_max`."""
+        if records_max is not None and await self._records(sale_id) > records_max:
+            return await self._counters_only(sale_id)
         async with answering():
             pipe = self._redis.pipeline(transaction=True)
+            pipe.hget(keys.sale(sale_id), "fenced")
             pipe.hgetall(keys.stock(sale_id))
             pipe.hgetall(keys.reservations(sale_id))
             pipe.hgetall(keys.counts(sale_id))
             pipe.zcard(keys.holds(sale_id))
-            stock, records, counts, holds = await pipe.execute()
-        if not stock:
+            fenced, stock, records, counts, holds = await pipe.execute()
+        if fenced is None:
             return None
         return Snapshot(
             counters=_counters(stock),
             reservations=(unpack_record(suffix.decode(), row) for suffix, row in records.items()),
             counts={field.decode(): int(count) for field, count in counts.items()},
             holds=holds,
+            fenced=fenced != b"0",
         )
+
+    async def _records(self, sale_id: str) -> int:
+        async with answering():
+            return int(await self._redis.hlen(keys.reservations(sale_id)))
+
+    async def _counters_only(self, sale_id: str) -> Snapshot | None:
+        async with answering():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hget(keys.sale(sale_id), "fenced")
+            pipe.hgetall(keys.stock(sale_id))
+            fenced, stock = await pipe.execute()
+        if fenced is None:
+            return None
+        return Snapshot(_counters(stock), None, {}, 0, fenced=fenced != b"0")
 
     # -- journal --------------------------------------------------------------------------------
 
@@ -219,7 +257,7 @@ class RedisStock:
         }
 
     async def begin(
-        self, sale: Sale, counters: Mapping[str, Mapping[str, int]], *, seq: int, fenced: str
+        self, sale: Sale, counters: Mapping[Cell, Mapping[str, int]], *, seq: int, fenced: str
     ) -> bool:
         """Lay down `sale.generation`; False when that or a later one is there already."""
         fields = [
@@ -227,17 +265,27 @@ class RedisStock:
             *("start_ms", sale.start_ms or 0, "end_ms", sale.end_ms or 0),
             *("hold_ms", sale.hold_s * 1000, "pay_ms", sale.pay_s * 1000),
             *("currency", sale.currency, "journal_seq", seq, "fenced", fenced),
+            *("paused", int(sale.paused)),
         ]
         stock: list[object] = []
+        for cell, counts in counters.items():
+            for name, count in counts.items():
+                stock += (f"{name}:{cell_name(cell)}", count)
         for sku in sale.skus:
-            for name, count in counters[sku.sku_id].items():
-                stock += (f"{name}:{sku.sku_id}", count)
+            channels = " ".join(c.channel for c in counters if c.sku_id == sku.sku_id)
             stock += (f"p:{sku.sku_id}", sku.sale_cents, f"l:{sku.sku_id}", sku.per_user)
+            stock += (f"c:{sku.sku_id}", channels)
         async with answering():
             done = await self._scripts.run("begin", sale.sale_id, sale.generation, fields, stock)
             if done == b"begun":
                 await self._redis.sadd(keys.SALES_INDEX, sale.sale_id)
         return bool(done == b"begun")
+
+    async def claim(self, sale_id: str, *, generation: int, seq: int) -> bool:
+        """Take the place of a missing sale, fenced; False when it is there after all."""
+        async with answering():
+            done = await self._scripts.run("claim", sale_id, generation, seq)
+        return bool(done == b"claimed")
 
     async def load(
         self,
@@ -249,7 +297,7 @@ class RedisStock:
             (
                 reservation.suffix,
                 pack_record(reservation),
-                f"{reservation.user_id}:{reservation.key}" if answer else "",
+                _answer_fields(reservation, answer),
                 answer.fingerprint + answer.json if answer else "",
             )
             for reservation, answer in reservations
@@ -301,18 +349,29 @@ def _record(suffix: str, packed: bytes) -> Reservation | None:
     return unpack_record(suffix, packed) if packed else None
 
 
-def _counters(row: dict[bytes, bytes]) -> dict[str, dict[str, int]]:
-    """The stock hash as sku → counter name → count."""
-    counters: dict[str, dict[str, int]] = {}
+def _answer_fields(reservation: Reservation, answer: StoredAnswer | None) -> list[str]:
+    if answer is None:
+        return []
+    return [f"{reservation.user_id}:{key}" for key in (reservation.key, *answer.more_keys)]
+
+
+def _counters(row: dict[bytes, bytes]) -> dict[Cell, dict[str, int]]:
+    """The stock hash as cell → counter name → count."""
+    counters: dict[Cell, dict[str, int]] = {}
     for field, value in row.items():
-        name, sku_id = field.decode().split(":", 1)
+        name, cell = field.decode().split(":", 1)
         if name in COUNTERS:
-            counters.setdefault(sku_id, {})[name] = int(value)
+            counters.setdefault(cell_of_name(cell), {})[name] = int(value)
     return counters
 
 
-def _levels_of(counters: dict[str, dict[str, int]]) -> dict[str, Level]:
-    return {sku_id: Level(row["a"], row["v"]) for sku_id, row in counters.items()}
+def _levels_of(counters: dict[Cell, dict[str, int]]) -> dict[str, Level]:
+    """What the room sells from: the live channel."""
+    return {
+        cell.sku_id: Level(row["a"], row["v"])
+        for cell, row in counters.items()
+        if cell.channel == LIVE
+    }
 
 
 def _refusal(outcome: str) -> Refused:
@@ -323,6 +382,6 @@ def _refusal(outcome: str) -> Refused:
     texts = {
         "conflict": "Not possible as things stand.",
         "key_reused": "This key was used for another act.",
-        "bad_request": "Not an acceptable quantity.",
+        "bad_request": "Not an acceptable quantity or channel.",
     }
     return Refused(outcome, texts[outcome])

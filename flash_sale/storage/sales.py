@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, Update, case, func, insert, select, update
+import orjson
+from sqlalchemy import Row, Update, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flash_sale.channels import Cell
+from flash_sale.eligibility import Eligibility
 from flash_sale.errors import Refused
 from flash_sale.orders import (
     RESERVATION_STATE,
@@ -19,7 +22,8 @@ from flash_sale.orders import (
 from flash_sale.ports import Progress, StageChange, StockSums, StoredAnswer
 from flash_sale.sale import Phase, Sale, SaleSpec, SkuSpec, Stage
 from flash_sale.storage.sql import sql_answering
-from flash_sale.storage.tables import order_lines, orders, sale_skus, sales, stock_changes
+from flash_sale.storage.sums import stock_sums
+from flash_sale.storage.tables import order_keys, order_lines, orders, sale_skus, sales
 
 SALES_PER_ROOM_MAX = 200  # the newest; older ones are history, not part of a room's state
 OPEN_SALES_MAX = 2000  # duties visit each of them several times a second; no more can be created
@@ -49,6 +53,7 @@ class SqlSales:
             "journal_seq": 0,
             "announced": Phase.DRAFT,
             "created_ms": now_ms,
+            "eligibility": orjson.dumps(spec.eligibility.to_wire()).decode(),
         }
         try:
             async with sql_answering(), self._engine.begin() as connection:
@@ -88,10 +93,13 @@ class SqlSales:
         async with sql_answering(), self._engine.begin() as connection:
             await connection.execute(stage_update(sale_id, change))
 
-    async def set_announced(self, sale_id: str, phase: Phase) -> None:
+    async def set_announced(self, sale_id: str, phase: Phase, rev: int) -> None:
+        told = {"announced": phase, "announced_rev": rev}
         async with sql_answering(), self._engine.begin() as connection:
             await connection.execute(
-                update(sales).where(sales.c.sale_id == sale_id).values(announced=phase)
+                update(sales)
+                .where(sales.c.sale_id == sale_id, sales.c.announced_rev <= rev)
+                .values(told)
             )
 
     async def next_generation(self, sale_id: str, expected: int, journal_seq: int) -> bool:
@@ -113,41 +121,9 @@ class SqlSales:
                 update(sales).where(sales.c.sale_id == sale_id).values(retired=1)
             )
 
-    async def stock_sums(self, sale_id: str) -> dict[str, StockSums]:
-        changes = (
-            select(stock_changes.c.sku_id, stock_changes.c.kind, func.sum(stock_changes.c.qty))
-            .where(stock_changes.c.sale_id == sale_id)
-            .group_by(stock_changes.c.sku_id, stock_changes.c.kind)
-        )
-        placed = orders.c.status == OrderStatus.PLACED
-        sold = orders.c.paid_ms.is_not(None)  # refunded or not: pieces come back by a restock
-        pieces = (
-            select(
-                order_lines.c.sku_id,
-                func.sum(case((placed, order_lines.c.qty), else_=0)).label("held"),
-                func.sum(case((sold, order_lines.c.qty), else_=0)).label("sold"),
-            )
-            .join(orders, orders.c.order_id == order_lines.c.order_id)
-            .where(orders.c.sale_id == sale_id)
-            .group_by(order_lines.c.sku_id)
-        )
-        initial = select(sale_skus.c.sku_id, sale_skus.c.stock).where(
-            sale_skus.c.sale_id == sale_id
-        )
+    async def stock_sums(self, sale_id: str) -> dict[Cell, StockSums]:
         async with sql_answering(), self._engine.connect() as connection:
-            first = {row.sku_id: row.stock for row in await connection.execute(initial)}
-            changed = {(sku, kind): int(n) for sku, kind, n in await connection.execute(changes)}
-            ordered = {row.sku_id: row for row in await connection.execute(pieces)}
-        return {
-            sku: StockSums(
-                initial=stock,
-                restocked=changed.get((sku, "restock"), 0),
-                written_off=changed.get((sku, "write_off"), 0),
-                held=int(ordered[sku].held) if sku in ordered else 0,
-                sold=int(ordered[sku].sold) if sku in ordered else 0,
-            )
-            for sku, stock in first.items()
-        }
+            return await stock_sums(connection, sale_id)
 
     async def reservations_after(
         self, sale_id: str, suffix: str, limit: int
@@ -172,7 +148,14 @@ class SqlSales:
                 by_order[line.order_id].append(
                     ReservedLine(line.sku_id, line.qty, line.unit_cents, line.origin or "")
                 )
-        return [(_reservation(row, by_order[row.order_id]), _stored_answer(row)) for row in rows]
+            more: dict[str, list[str]] = {order_id: [] for order_id in ids}
+            again = select(order_keys).where(order_keys.c.order_id.in_(ids))
+            for other in await connection.execute(again.order_by(order_keys.c.key)):
+                more[other.order_id].append(other.key)
+        return [
+            (_reservation(row, by_order[row.order_id]), _stored_answer(row, more[row.order_id]))
+            for row in rows
+        ]
 
     async def _find(self, condition: object, limit: int) -> list[Progress]:
         heard = (
@@ -214,6 +197,7 @@ def stage_update(sale_id: str, change: StageChange) -> Update:
             stage=change.stage,
             start_ms=change.start_ms,
             end_ms=change.end_ms,
+            paused=int(change.paused),
             stage_seq=change.journal_seq,
         )
     )
@@ -232,6 +216,7 @@ def _sku_rows(spec: SaleSpec) -> list[dict[str, object]]:
             "sale_cents": sku.sale_cents,
             "per_user": sku.per_user,
             "stock": sku.stock,
+            "channels": orjson.dumps(dict(sku.channels)).decode(),
         }
         for position, sku in enumerate(spec.skus)
     ]
@@ -247,6 +232,7 @@ def _sku(row: Row[tuple[object, ...]]) -> SkuSpec:
         list_cents=row.list_cents,
         image=row.image,
         per_user=row.per_user,
+        channels=orjson.loads(row.channels),
     )
 
 
@@ -266,6 +252,10 @@ def _sale(row: Row[tuple[object, ...]], skus: Sequence[SkuSpec]) -> Sale:
         created_ms=row.created_ms,
         announced=Phase(row.announced),
         retired=row.retired != 0,
+        paused=row.paused != 0,
+        rev=row.stage_seq,
+        announced_rev=row.announced_rev,
+        eligibility=Eligibility.from_wire(orjson.loads(row.eligibility)),
         skus=tuple(skus),
     )
 
@@ -284,8 +274,9 @@ def _reservation(row: Row[tuple[object, ...]], lines: Sequence[ReservedLine]) ->
         lines=tuple(lines),
         payment_id=row.payment_id,
         journal_seq=row.journal_seq,
+        channel=row.channel,
     )
 
 
-def _stored_answer(row: Row[tuple[object, ...]]) -> StoredAnswer | None:
-    return StoredAnswer(row.fingerprint, row.answer) if row.answer else None
+def _stored_answer(row: Row[tuple[object, ...]], more_keys: Sequence[str]) -> StoredAnswer | None:
+    return StoredAnswer(row.fingerprint, row.answer, tuple(more_keys)) if row.answer else None

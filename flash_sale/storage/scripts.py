@@ -23,17 +23,19 @@ from flash_sale.storage import keys
 
 LUA_FOLDER = Path(__file__).parent / "lua"
 # Scripts that give pieces back, and so to the waitlist: they take its keys after the sale's.
-SERVING = frozenset({"release", "adjust", "waitlist_join", "waitlist_leave", "waitlist_serve"})
+SERVING = frozenset(
+    {"release", "adjust", "transfer", "waitlist_join", "waitlist_leave", "waitlist_serve"}
+)
+PARTS = {"reserve": ("buys",)}  # rules kept in a file of their own
 RELOADS_MAX = 3  # Redis forgetting its scripts more often than this within one call is a fault
 
 
 @cache
 def source(name: str) -> str:
-    """A script's text as it is sent: prelude, what serves the waitlist, and file."""
-    prelude = (LUA_FOLDER / "prelude.lua").read_text("utf-8")
-    if name in SERVING:
-        prelude += (LUA_FOLDER / "serving.lua").read_text("utf-8")
-    return prelude + (LUA_FOLDER / f"{name}.lua").read_text("utf-8")
+    """A script's text as it is sent: prelude, what serves the waitlist, its parts, and file."""
+    serving = ("serving",) if name in SERVING else ()
+    parts = ("prelude", *serving, *PARTS.get(name, ()), name)
+    return "".join((LUA_FOLDER / f"{part}.lua").read_text("utf-8") for part in parts)
 
 
 @cache

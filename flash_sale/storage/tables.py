@@ -50,6 +50,9 @@ sales = Table(
     Column("announced", String(16), nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("retired", Integer, nullable=False, default=0, index=True),
+    Column("paused", Integer, nullable=False, server_default="0"),
+    Column("announced_rev", BigInteger, nullable=False, server_default="0"),
+    Column("eligibility", Text, nullable=False, server_default="{}"),  # JSON: what is asked for
     sqlite_autoincrement=True,
 )
 
@@ -66,6 +69,7 @@ sale_skus = Table(
     Column("sale_cents", BigInteger, nullable=False),
     Column("per_user", Integer, nullable=False),
     Column("stock", Integer, nullable=False),
+    Column("channels", Text, nullable=False, server_default="{}"),  # JSON: pieces not live at first
 )
 
 # How people get to a sale; no row: it is open to everybody. The seed is secret until the start.
@@ -94,6 +98,8 @@ stock_changes = Table(
     Column("reason", Text, nullable=False),
     Column("key", String(128), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    Column("channel", String(64), nullable=False, server_default="live"),  # of a transfer: from
+    Column("to_channel", String(64)),  # of a transfer
 )
 
 # An order is the reservation that became a row: one per reservation, by construction.
@@ -116,6 +122,7 @@ orders = Table(
     Column("paid_ms", BigInteger),
     Column("payment_id", String(64)),
     Column("journal_seq", BigInteger, nullable=False),
+    Column("channel", String(64), nullable=False, server_default="live"),
     UniqueConstraint("sale_id", "user_id", "key", name="uq_orders_request"),
     Index("ix_orders_sale_seq", "sale_id", "journal_seq"),
     Index("ix_orders_user_created", "user_id", "created_ms"),
@@ -133,6 +140,16 @@ order_lines = Table(
     Column("qty", Integer, nullable=False),
     Column("unit_cents", BigInteger, nullable=False),
     Column("origin", String(64)),  # the reservation that took the pieces, unless it is this one
+)
+
+# Other keys under which a person was given the same hold again: they must answer the same for ever.
+order_keys = Table(
+    "order_keys",
+    metadata,
+    Column("sale_id", String(64), ForeignKey("sales.sale_id"), primary_key=True),
+    Column("user_id", String(64), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("order_id", String(64), nullable=False, index=True),
 )
 
 # Journal entries SQL would not take; the others flow on. Each one is an alarm.

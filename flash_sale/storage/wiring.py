@@ -15,6 +15,7 @@ from flash_sale.desk import SaleDesk
 from flash_sale.directory import SaleDirectory
 from flash_sale.expiry import Sweeper
 from flash_sale.journal import JournalConsumer
+from flash_sale.judge import Judge
 from flash_sale.offers import Offers
 from flash_sale.ports import Hooks, Later, PaymentProvider, Post
 from flash_sale.providers.sandbox import SandboxBank, SandboxProvider
@@ -87,7 +88,7 @@ def assemble(
     stock = RedisStock(redis, scripts)
     sales, orders, payments = SqlSales(engine), SqlOrders(engine), SqlPayments(engine)
     refunds, books = SqlRefunds(engine), SqlSandboxBooks(engine)
-    directory = SaleDirectory(sales)
+    directory, numbers = SaleDirectory(sales), SqlNumbers(engine)
     play: list[PaymentProvider] = [SandboxProvider(payment_secret, books)]
     providers = {bank.name: bank for bank in (*banks, *(play if sandbox == "open" else ()))}
     settler = Settler(stock, directory, orders, payments, providers, hooks, new_token, now_ms)
@@ -95,7 +96,7 @@ def assemble(
     refunding = Refunding(*shared, refunds, providers, hooks, new_token, now_ms)
     recovery = Recovery(stock, sales, JournalConsumer(stock, sales, orders), hooks)
     scripts.on_forgotten = recovery.fence_lost
-    reserving = ReserveEngine(stock, directory, hooks, new_token, now_ms)
+    reserving = ReserveEngine(stock, directory, hooks, Judge(numbers), new_token, now_ms)
     parts = RewardParts(redis, engine, stock, directory, reserving, settler, payments, post)
     queue = RedisQueue(redis, scripts)
     return FlashSale(
@@ -110,7 +111,7 @@ def assemble(
         reconciler=Reconciler(payments, settler, refunding, providers),
         recovery=recovery,
         auditor=Auditor(stock, sales),
-        numbers=SqlNumbers(engine),
+        numbers=numbers,
         stock=stock,
         rewards=assemble_rewards(parts, new_token, now_ms),
         queue=queue,

@@ -10,6 +10,7 @@ from server.commands import (
     moderation,
     sales,
     stage,
+    stock,
     talk,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "moderation",
     "sales",
     "stage",
+    "stock",
     "talk",
 ]

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import msgspec
 
 from flash_sale.cart import CartLine
+from flash_sale.eligibility import Buyer
 from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.pricing import AddOn
-from flash_sale.reserve import Buyer
 from server.commands.fields import Cents, Id
 from server.context import Context
 from server.registry import HOSTS, LOGGED_IN, Params, RateClass, command

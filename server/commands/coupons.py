@@ -9,7 +9,7 @@ import msgspec
 from flash_sale.coupons import Coupon, Scope, Segment, Task
 from room import coupons
 from server.commands.fields import Cents, Count, Id, Seconds, ShortText
-from server.commands.sales import Key
+from server.commands.sale_ref import Key
 from server.context import Context
 from server.errors import CommandRefused
 from server.registry import HOSTS, LOGGED_IN, Params, RateClass, command

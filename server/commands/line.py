@@ -8,7 +8,7 @@ import msgspec
 
 from flash_sale.waiting_room import Proof
 from server.commands.fields import Id
-from server.commands.sales import SaleRef, own_sale
+from server.commands.sale_ref import SaleRef, own_sale
 from server.context import Context
 from server.registry import LOGGED_IN, RateClass, command
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from flash_sale import preflight
 from flash_sale.doors import (
     LIMIT_MAX,
     OPENS_BEFORE_S_MAX,
@@ -14,17 +15,17 @@ from flash_sale.doors import (
     Door,
     Limits,
 )
+from flash_sale.eligibility import Buyer, Eligibility
 from flash_sale.ports_rewards import BenefitAsk
-from flash_sale.reserve import Buyer
 from flash_sale.sale import SaleSpec, SkuSpec
-from server.commands.fields import Cents, Count, Id, ShortText, Url
+from server.commands.fields import Cents, Id, ShortText, Url
+from server.commands.sale_ref import Key, SaleRef, own_sale, sale_as_stored
 from server.context import Context
 from server.errors import CommandRefused
 from server.registry import HOSTS, LOGGED_IN, Params, RateClass, command
 
 SKUS_MAX = 50
 LINES_MAX = 20
-Key = Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,128}$")]
 DurationS = Annotated[int, msgspec.Meta(ge=1, le=7 * 24 * 3600)]
 
 
@@ -37,6 +38,16 @@ class Sku(msgspec.Struct, frozen=True, kw_only=True):
     per_user: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1
     title: ShortText = ""
     image: Url = ""
+    channels: dict[Id, Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]] = {}
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may take part; what is left out, empty or false asks for nothing."""
+
+    roles: list[Literal["viewer", "member", "assistant", "host", "operator", "admin"]] = []
+    tiers: Annotated[list[Id], msgspec.Meta(max_length=20)] = []
+    bought_before: bool = False
+    follower: bool = False
 
 
 class WaitingRoom(msgspec.Struct, frozen=True):
@@ -67,6 +78,7 @@ class CreateSale(Params):
     waiting_room: WaitingRoom | None = None
     pow: Puzzle | None = None
     limits: DoorLimits | None = None
+    eligibility: Rules = Rules()
 
 
 @command("sale.create", roles=HOSTS, rate=RateClass.STAFF)
@@ -80,6 +92,12 @@ async def create(context: Context, params: CreateSale) -> dict[str, Any]:
         duration_s=params.duration_s,
         hold_s=params.hold_s,
         pay_s=_pay_s(params),
+        eligibility=Eligibility(
+            roles=tuple(params.eligibility.roles),
+            tiers=tuple(params.eligibility.tiers),
+            bought_before=params.eligibility.bought_before,
+            follower=params.eligibility.follower,
+        ),
     )
     services = context.services
     await _build_door(context, sale_id, params)
@@ -125,15 +143,13 @@ def _sku(context: Context, sku: Sku) -> SkuSpec:
         sale_cents=sku.sale_cents,
         list_cents=sku.list_cents,
         per_user=sku.per_user,
+        channels=dict(sku.channels),
     )
-
-
-class SaleRef(Params):
-    sale_id: Id
 
 
 class StartSale(SaleRef):
     countdown_s: Annotated[int, msgspec.Meta(ge=0, le=300)] = 0
+    preflight: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 @command("sale.preheat", roles=HOSTS, rate=RateClass.STAFF)
@@ -147,8 +163,16 @@ async def preheat(context: Context, params: SaleRef) -> dict[str, Any]:
 
 @command("sale.start", roles=HOSTS, rate=RateClass.STAFF)
 async def start(context: Context, params: StartSale) -> dict[str, Any]:
-    """Start the countdown to a sale; it opens by the server's clock."""
+    """Start the countdown to a sale; it opens by the server's clock.
+
+    A `preflight` token that is given must be fresh and the sale as it was looked at.
+    """
     await own_sale(context, params.sale_id)
+    if params.preflight is not None:
+        seen = await sale_as_stored(context, params.sale_id)
+        levels = await context.services.sales.levels(params.sale_id)
+        at_ms = await context.services.sales.now_ms()
+        preflight.check_seal(_secret(context), params.preflight, seen, levels, at_ms)
     sale = await context.services.sales.start(params.sale_id, params.countdown_s)
     await context.services.selling.show(params.sale_id)
     return {"start_ms": sale.start_ms, "end_ms": sale.end_ms}
@@ -163,50 +187,41 @@ async def stop(context: Context, params: SaleRef) -> dict[str, Any]:
     return {}
 
 
-class ChangeStock(SaleRef):
-    sku_id: Id
-    qty: Count
-    reason: ShortText = ""
-    key: Key | None = None
-
-
-@command("stock.restock", roles=HOSTS, rate=RateClass.STAFF)
-async def restock(context: Context, params: ChangeStock) -> dict[str, Any]:
-    """Add stock to a SKU of a sale."""
+@command("sale.pause", roles=HOSTS, rate=RateClass.STAFF)
+async def pause(context: Context, params: SaleRef) -> dict[str, Any]:
+    """Refuse new buys at once; holds and payments go on."""
     await own_sale(context, params.sale_id)
-    level = await context.services.sales.restock(
-        params.sale_id,
-        params.sku_id,
-        params.qty,
-        actor=context.user.user_id,
-        reason=params.reason,
-        key=params.key,
-    )
-    return {"left": level.left, "v": level.v}
+    await context.services.sales.pause(params.sale_id)
+    await context.services.selling.show(params.sale_id)
+    return {"paused": True}
 
 
-@command("stock.write_off", roles=HOSTS, rate=RateClass.STAFF)
-async def write_off(context: Context, params: ChangeStock) -> dict[str, Any]:
-    """Take unsold stock of a SKU out of a sale."""
+@command("sale.resume", roles=HOSTS, rate=RateClass.STAFF)
+async def resume(context: Context, params: SaleRef) -> dict[str, Any]:
+    """Sell again."""
     await own_sale(context, params.sale_id)
-    level = await context.services.sales.write_off(
-        params.sale_id,
-        params.sku_id,
-        params.qty,
-        actor=context.user.user_id,
-        reason=params.reason,
-        key=params.key,
-    )
-    return {"left": level.left, "v": level.v}
+    await context.services.sales.resume(params.sale_id)
+    await context.services.selling.show(params.sale_id)
+    return {"paused": False}
 
 
-async def own_sale(context: Context, sale_id: str) -> None:
-    """Refuse a sale of another room as if it did not exist."""
-    if sale_id in context.room.replica.state.sales:
-        return
-    sale = await context.services.sales.get(sale_id)
-    if sale is None or sale.room_id != context.room.room_id:
-        raise CommandRefused("not_found", "there is no such sale in this room")
+@command("sale.preflight", roles=HOSTS, rate=RateClass.STAFF)
+async def look(context: Context, params: SaleRef) -> dict[str, Any]:
+    """Look at everything before a start; the token of a clean look goes into `sale.start`."""
+    services = context.services
+    sale = await sale_as_stored(context, params.sale_id)
+    levels = await services.sales.levels(sale.sale_id)
+    audit = await services.auditor.audit_sale(sale.sale_id)
+    at_ms = await services.sales.now_ms()
+    drift_ms = services.hub.now_ms() - at_ms
+    checks = preflight.inspect(sale, levels, audit, drift_ms=drift_ms)
+    clean = all(check.ok for check in checks)
+    token = preflight.seal(_secret(context), sale, levels, at_ms) if clean else None
+    return {"checks": [check.to_wire() for check in checks], "token": token}
+
+
+def _secret(context: Context) -> bytes:
+    return context.services.settings.jwt_secret.get_secret_value().encode()
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -222,6 +237,7 @@ class Buy(SaleRef):
     points: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 0
     add_on_skus: Annotated[tuple[Id, ...], msgspec.Meta(max_length=LINES_MAX)] = ()
     admission: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+    channel: Id = "live"
 
 
 @command("sale.buy", roles=LOGGED_IN, rate=RateClass.BUY)
@@ -231,7 +247,7 @@ async def buy(context: Context, params: Buy) -> dict[str, Any]:
     await context.services.doorkeeper.let_buy(
         context.room, params.sale_id, context.user.user_id, context.origin, params.admission
     )
-    buyer = Buyer(context.user.user_id, role=context.user.role)
+    buyer = Buyer(context.user.user_id, role=context.user.role, tier=context.user.tier)
     lines = [(line.sku_id, line.qty) for line in params.lines]
     ask = BenefitAsk(
         coupon_id=params.coupon_id,
@@ -242,10 +258,12 @@ async def buy(context: Context, params: Buy) -> dict[str, Any]:
     services, key = context.services, params.key
     if ask:
         answer = await services.rewards.benefits.reserve(
-            params.sale_id, buyer, lines, key, ask, await services.sales.now_ms()
+            params.sale_id, buyer, lines, key, ask, await services.sales.now_ms(), params.channel
         )
     else:
-        answer = await services.reserve.reserve(params.sale_id, buyer, lines, key)
+        answer = await services.reserve.reserve(
+            params.sale_id, buyer, lines, key, channel=params.channel
+        )
     if answer.held is None:
         raise CommandRefused(answer.code, answer.message, retry_ms=answer.retry_ms)
     return answer.held

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from flash_sale import reserve, stock
+from flash_sale.channels import CHANNELS_MAX, LIVE
 from flash_sale.orders import ReservationState
 from flash_sale.sale import STOCK_UNITS_MAX
-from flash_sale.stock import Book, Buy, Held, Shelf
+from flash_sale.shelves import Pieces, Shelf
+from flash_sale.stock import Book, Buy, Held
 
 
 def book(**changes: object) -> Book:
-    shelves = {"a": Shelf(100, 2, 3, 3, 0), "b": Shelf(50, 0, 1, 1, 0)}
+    shelves = {
+        "a": Shelf(100, 2, {LIVE: Pieces(3, 3, 0)}),
+        "b": Shelf(50, 0, {LIVE: Pieces(1, 1, 0)}),
+    }
     live = {"stage": "scheduled", "start_ms": 10, "end_ms": 20}
     return Book(shelves, hold_ms=5, pay_ms=4, **{**live, **changes})  # type: ignore[arg-type]
 
@@ -29,11 +34,15 @@ def test_refusals_come_in_order_of_precedence() -> None:
         (buy(("zz", 1), *greedy, key="k2"), 99, "not_found", "f"),
         (buy(*greedy, key="k2"), 9, "not_started", "f"),
         (buy(*greedy, key="k2"), 20, "ended", "f"),
-        (buy(*greedy, key="k2"), 19, "limit_reached", "f"),
+        (buy(*greedy, key="k2"), 18, "paused", "f"),
+        (buy(*greedy, key="k2"), 19, "not_eligible", "f"),
+        (buy(*greedy, key="k2"), 19, "limit_reached", "f3"),
         (buy(("b", 999), key="k2"), 19, "sold_out", "f"),
     ]
     for wish, now_ms, code, fingerprint in table:
-        asked = Buy(wish.user_id, wish.key, fingerprint, "2", wish.lines)
+        tight.paused = code == "paused"
+        may = code in ("limit_reached", "sold_out")
+        asked = Buy(wish.user_id, wish.key, fingerprint, "2", wish.lines, eligible=may)
         assert stock.reserve(tight, asked, now_ms) == code
     assert tight.journal == ["held"]
 
@@ -66,8 +75,52 @@ def test_pieces_that_came_back_can_be_sold_or_reclaimed() -> None:
     stock.reserve(its, buy(("b", 1)), 10)
     assert stock.release(its, "1", ReservationState.EXPIRED, 15) == "released"
     assert stock.reclaim(its, "1", "p") == "paid"
-    assert its.shelves["b"].sold == 1
+    assert its.shelves["b"].cells[LIVE].sold == 1
     assert stock.reserve(its, buy(("b", 1), key="k2", suffix="2"), 10) == "sold_out"
+
+
+def test_at_the_limit_the_same_wish_gets_the_hold_it_has() -> None:
+    """With any key, for just those lines, and only while it is held."""
+    its = book()
+    first = stock.reserve(its, buy(("a", 2)), 10)
+    assert stock.reserve(its, buy(("a", 2), key="k2", suffix="2"), 11) is first
+    other_lines = buy(("a", 1), key="k3", fingerprint="g", suffix="3")
+    assert stock.reserve(its, other_lines, 11) == "limit_reached"
+    assert stock.settle(its, "1", "p") == "paid"
+    assert stock.reserve(its, buy(("a", 2), key="k4", suffix="4"), 11) == "limit_reached"
+    assert stock.reserve(its, buy(("a", 2), key="k2", suffix="5"), 11) is first
+    assert its.journal == ["held", "again", "paid"]
+
+
+def test_a_payment_in_progress_moves_the_deadline_once_and_never_past_the_cap() -> None:
+    its = book()
+    stock.reserve(its, buy(("a", 1)), 10)
+    assert stock.freeze(its, "1", 3, 11) == "enough"
+    assert stock.freeze(its, "1", 3, 13) == "frozen"
+    assert its.reservations["1"].expires_ms == 16
+    assert stock.freeze(its, "1", 3, 13) == "enough"
+    assert stock.freeze(its, "1", 3, 14) == "late"
+    assert stock.release(its, "1", ReservationState.EXPIRED, 16) == "released"
+    assert stock.freeze(its, "1", 3, 13) == "gone"
+    assert stock.freeze(its, "?", 3, 13) == "absent"
+
+
+def test_pieces_move_between_channels_and_none_is_made_or_lost() -> None:
+    its = book()
+    assert stock.transfer(its, "a", 2, LIVE, "shop", "k")[0] == "done"
+    assert stock.transfer(its, "a", 2, LIVE, "shop", "k")[0] == "done"
+    assert stock.transfer(its, "a", 2, LIVE, "shop", "k2")[0] == "conflict"
+    assert stock.transfer(its, "a", 1, "nowhere", LIVE, "k2")[0] == "not_found"
+    assert stock.transfer(its, "a", 1, LIVE, LIVE, "k2")[0] == "bad_request"
+    cells = its.shelves["a"].cells
+    assert (cells[LIVE].available, cells["shop"].available) == (1, 2)
+    assert its.shelves["a"].balanced
+    far = Buy("ann", "k", "f", "1", (("a", 2),), "shop")
+    assert isinstance(stock.reserve(its, far, 10), Held)
+    assert (cells[LIVE].held, cells["shop"].held) == (0, 2)
+    for n in range(CHANNELS_MAX):
+        stock.adjust(its, "restock", "a", 1, f"r{n}", f"c{n}")
+    assert len(cells) == CHANNELS_MAX
 
 
 def test_the_limits_are_the_same_everywhere() -> None:
@@ -75,9 +128,10 @@ def test_the_limits_are_the_same_everywhere() -> None:
 
     assert (reserve.QTY_MAX, reserve.LINES_MAX) == (stock.QTY_MAX, stock.LINES_MAX)
     assert STOCK_UNITS_MAX == stock.SKU_UNITS_MAX
-    limits = f"QTY_MAX, LINES_MAX, FIELDS_MAX = {stock.QTY_MAX}, {stock.LINES_MAX}, "
-    assert limits in source("reserve")
-    assert f"QTY_MAX = {stock.SKU_UNITS_MAX}" in source("adjust")
+    assert f"QTY_MAX, LINES_MAX = {stock.QTY_MAX}, {stock.LINES_MAX}\n" in source("reserve")
+    for script in ("adjust", "transfer"):
+        limits = f"QTY_MAX, CHANNELS_MAX = {stock.SKU_UNITS_MAX}, {CHANNELS_MAX}\n"
+        assert limits in source(script)
 
 
 def test_a_fingerprint_knows_the_request() -> None:

@@ -1,5 +1,5 @@
 -- load.lua: puts reservations back into a fenced generation; a repeat changes nothing.
--- ARGV 1: msgpack {generation, {{suffix, record, answers field, stored answer}, ...}}
+-- ARGV 1: msgpack {generation, {{suffix, record, {answers field, ...}, stored answer}, ...}}
 -- Returns 'loaded', or 'newer' when the generation is another one or no longer fenced.
 local ask = cmsgpack.unpack(ARGV[1])
 local generation, fenced = unpack(call('HMGET', KEYS[1], 'generation', 'fenced'))
@@ -14,7 +14,8 @@ for _, item in ipairs(ask[2]) do
         call('HINCRBY', KEYS[4], record[2] .. ':' .. line[1], whole(line[2]))
       end
     end
-    if item[3] ~= '' then call('HSET', KEYS[3], item[3], item[4]) end
+    for _, field in ipairs(item[3]) do call('HSET', KEYS[3], field, item[4]) end
+    if record[1] == 'held' and item[4] ~= '' then call('HSET', KEYS[3], record[2] .. '=' .. item[4]:sub(1, 24), id) end
   end
 end
 return 'loaded'

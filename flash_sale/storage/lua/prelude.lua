@@ -33,11 +33,23 @@ local function journal(kind, now_ms, ...)
   return seq
 end
 
--- Adds to one counter of a SKU (a h s r w) and returns it.
-local function add(counter, sku, qty) return call('HINCRBY', KEYS[2], counter .. ':' .. sku, whole(qty)) end
+-- Where the counters of a SKU in a channel are; `live` has the SKU's own name.
+local function cell_of(sku, channel) return channel == 'live' and sku or sku .. '@' .. channel end
 
--- {left, version} of a SKU.
-local function level(sku)
-  local pair = call('HMGET', KEYS[2], 'a:' .. sku, 'v:' .. sku)
+-- Adds to one counter of a cell (a h s r w t) and returns it.
+local function add(counter, cell, qty) return call('HINCRBY', KEYS[2], counter .. ':' .. cell, whole(qty)) end
+
+-- {left, version} of a cell.
+local function level(cell)
+  local pair = call('HMGET', KEYS[2], 'a:' .. cell, 'v:' .. cell)
   return { tonumber(pair[1]), tonumber(pair[2]) }
+end
+
+-- Gives a SKU one more channel, empty. `channels` are those it has, as text.
+local function open_channel(sku, channel, channels)
+  local cell, fields = cell_of(sku, channel), { 'c:' .. sku, channels .. ' ' .. channel }
+  for _, counter in ipairs({ 'i', 'r', 'w', 't', 'a', 'h', 's' }) do
+    fields[#fields + 1], fields[#fields + 2] = counter .. ':' .. cell, '0'
+  end
+  call('HSET', KEYS[2], 'v:' .. cell, call('HGET', KEYS[2], 'v:' .. sku), unpack(fields))
 end

@@ -1,6 +1,6 @@
 -- reclaim.lua: money came after the hold was gone: take the pieces again if all are there.
 -- ARGV 1: msgpack {now_ms (0 = Redis' clock), reservation suffix, payment_id}
--- Returns msgpack {outcome, record | '', {sku_id: {left, version}} changed}; outcome: paid, already,
+-- Returns msgpack {outcome, record | '', {sku_id: {left, version}} changed in `live`}; outcome: paid, already,
 --   other, absent, missing, fenced (as settle.lua), held (settle it instead), limit_reached, sold_out.
 local why_not = closed_to_change()
 if why_not then return cmsgpack.pack({ why_not, '', {} }) end
@@ -21,7 +21,7 @@ for sku, qty in pairs(need) do
   if limit > 0 and count + qty > limit then return cmsgpack.pack({ 'limit_reached', packed, {} }) end
 end
 for sku, qty in pairs(need) do
-  if qty > level(sku)[1] then return cmsgpack.pack({ 'sold_out', packed, {} }) end
+  if qty > level(cell_of(sku, record[11]))[1] then return cmsgpack.pack({ 'sold_out', packed, {} }) end
 end
 
 local levels = {}
@@ -29,12 +29,12 @@ record[1], record[9] = 'paid', payment_id
 record[10] = journal('reclaimed', now, 'r', id, 'p', payment_id)
 packed = cmsgpack.pack(record)
 for _, line in ipairs(record[8]) do
-  local sku, qty = line[1], line[2]
-  add('a', sku, -qty)
-  add('s', sku, qty)
-  add('v', sku, 1)
-  call('HINCRBY', KEYS[4], record[2] .. ':' .. sku, whole(qty))
-  levels[sku] = level(sku)
+  local cell, qty = cell_of(line[1], record[11]), line[2]
+  add('a', cell, -qty)
+  add('s', cell, qty)
+  add('v', cell, 1)
+  call('HINCRBY', KEYS[4], record[2] .. ':' .. line[1], whole(qty))
+  if record[11] == 'live' then levels[cell] = level(cell) end
 end
 call('HSET', KEYS[6], id, packed)
 return cmsgpack.pack({ 'paid', packed, levels })

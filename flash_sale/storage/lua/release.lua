@@ -1,7 +1,7 @@
 -- release.lua: gives unpaid holds back: HELD → EXPIRED (deadline passed) or CANCELLED, each once.
 -- ARGV 1: msgpack {now_ms (0 = Redis' clock), 'expired' | 'cancelled', {reservation suffix, ...}}
 -- Returns msgpack {'ok', {released | not_due | absent | paid | expired | cancelled per id},
---   {record per id, '' when absent}, {sku_id: {left, version}} changed} or {'missing'} / {'fenced'}.
+--   {record per id, '' when absent}, {sku_id: {left, version}} changed in `live`} or {'missing'} / {'fenced'}.
 local why_not = closed_to_change()
 if why_not then return cmsgpack.pack({ why_not }) end
 local ask = cmsgpack.unpack(ARGV[1])
@@ -12,12 +12,12 @@ local function give_back(id, record)
   record[1] = target
   record[10] = journal(target, now, 'r', id)
   for _, line in ipairs(record[8]) do
-    local sku, qty, field = line[1], line[2], record[2] .. ':' .. line[1]
-    add('a', sku, qty)
-    add('h', sku, -qty)
-    add('v', sku, 1)
+    local cell, qty, field = cell_of(line[1], record[11]), line[2], record[2] .. ':' .. line[1]
+    add('a', cell, qty)
+    add('h', cell, -qty)
+    add('v', cell, 1)
     if call('HINCRBY', KEYS[4], field, whole(-qty)) <= 0 then call('HDEL', KEYS[4], field) end
-    levels[sku] = level(sku)
+    if record[11] == 'live' then levels[cell] = level(cell) end
   end
   call('ZREM', KEYS[5], id)
   call('HSET', KEYS[6], id, cmsgpack.pack(record))

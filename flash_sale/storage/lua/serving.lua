@@ -14,7 +14,7 @@ local function offer(sku, user, waiter, price, now, sale)
   local qty, id, key, fingerprint = unpack(waiter)
   local amount, expires, pay_by = qty * price, now + tonumber(sale[4]), now + tonumber(sale[5])
   local seq = (tonumber(call('HGET', KEYS[1], 'journal_seq')) or 0) + 1
-  local record = cmsgpack.pack({ 'held', user, key, amount, now, pay_by, expires, { { sku, qty, price } }, '', seq })
+  local record = cmsgpack.pack({ 'held', user, key, amount, now, pay_by, expires, { { sku, qty, price } }, '', seq, 'live' })
   local answer = string.format(
     '{"status":"held","reservation_id":"r%s","order_id":"o%s","amount_cents":%d,"currency":"%s","expires_ms":%d,' ..
     '"pay_by_ms":%d,"left":{"%s":%d}}', id, id, amount, sale[6], expires, pay_by, sku, level(sku)[1] - qty)
@@ -25,7 +25,7 @@ local function offer(sku, user, waiter, price, now, sale)
   call('HINCRBY', KEYS[4], user .. ':' .. sku, whole(qty))
   call('ZADD', KEYS[5], whole(expires), id)
   call('HSET', KEYS[6], id, record)
-  call('HSET', KEYS[3], user .. ':' .. key, fingerprint .. answer)
+  call('HSET', KEYS[3], user .. ':' .. key, fingerprint .. answer, user .. '=' .. fingerprint, id)
   call('HSET', OFFERS, id, cmsgpack.pack({ 'offered', user, sku, qty }))
 end
 
@@ -34,8 +34,8 @@ end
 -- is keeps the place, and the pieces go to the next.
 local function serve_waiting(levels, now)
   if call('ZCARD', WAITING) == 0 then return end
-  local sale = call('HMGET', KEYS[1], 'stage', 'start_ms', 'end_ms', 'hold_ms', 'pay_ms', 'currency')
-  if sale[1] ~= 'scheduled' or now < tonumber(sale[2]) or now >= tonumber(sale[3]) then return end
+  local sale = call('HMGET', KEYS[1], 'stage', 'start_ms', 'end_ms', 'hold_ms', 'pay_ms', 'currency', 'paused')
+  if sale[7] == '1' or sale[1] ~= 'scheduled' or now < tonumber(sale[2]) or now >= tonumber(sale[3]) then return end
   call('HLEN', OFFERS)
   for sku in pairs(levels) do
     local terms = call('HMGET', KEYS[2], 'p:' .. sku, 'l:' .. sku)

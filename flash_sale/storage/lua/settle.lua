@@ -19,8 +19,9 @@ record[1], record[9] = 'paid', payment_id
 record[10] = journal('paid', now, 'r', id, 'p', payment_id)
 packed = cmsgpack.pack(record)
 for _, line in ipairs(record[8]) do
-  add('h', line[1], -line[2])
-  add('s', line[1], line[2])
+  local cell = cell_of(line[1], record[11])
+  add('h', cell, -line[2])
+  add('s', cell, line[2])
 end
 call('ZREM', KEYS[5], id)
 call('HSET', KEYS[6], id, packed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, settings
@@ -19,15 +18,16 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 
 from flash_sale import stock
+from flash_sale.channels import LIVE, Cell
 from flash_sale.errors import Refused
 from flash_sale.orders import ReservationState
-from flash_sale.ports import BatchAnswer
+from flash_sale.ports import BatchAnswer, Buy, Transfer
 from flash_sale.reserve import fingerprint
-from flash_sale.sale import Phase as SalePhase
-from flash_sale.sale import Sale, Stage
+from flash_sale.shelves import Pieces, Shelf
 from flash_sale.storage import keys
 from flash_sale.storage.redis import RedisStock
 from flash_sale.storage.scripts import Scripts, source
+from tests.contracts.flash_sale.same import a_draft, compare_counters, compare_records
 from tests.contracts.flash_sale.shop import START_MS, sku
 from tests.contracts.flash_sale.spelled import spelled
 
@@ -40,11 +40,16 @@ LINES = st.lists(
     min_size=1,
     max_size=3,
 )
-BATCHES = st.lists(st.tuples(USERS, st.integers(1, 6), LINES), min_size=1, max_size=4)
+CHANNELS = st.sampled_from([LIVE, LIVE, LIVE, "shop", "dist"])
+MAY = st.sampled_from([True, True, True, True, True, False])
+BATCHES = st.lists(
+    st.tuples(USERS, st.integers(1, 6), LINES, CHANNELS, MAY), min_size=1, max_size=4
+)
+FREEZE_MS = 120_000
 WARES = (
     sku("a", stock=3, per_user=2, cents=100),
     sku("b", stock=1, per_user=0, cents=2_500),
-    sku("c", stock=5, per_user=1, cents=999_999_999),
+    sku("c", stock=5, per_user=1, cents=999_999_999, channels={"shop": 2}),
 )
 PAYMENTS = st.sampled_from(["pay1", "pay2"])
 
@@ -61,16 +66,25 @@ class Machine(RuleBasedStateMachine):
         self.now_ms = START_MS
         self.numbers = itertools.count(1)
         self.suffixes: list[str] = ["1-none"]
+        none = {"r": 0, "w": 0, "t": 0, "h": 0, "s": 0, "v": 10}
         counters = {
-            w.sku_id: {"i": w.stock, "r": 0, "w": 0, "a": w.stock, "h": 0, "s": 0, "v": 10}
+            Cell(w.sku_id, channel): {"i": n, "a": n, **none}
             for w in WARES
+            for channel, n in w.shares.items()
         }
         shelves = {
-            w.sku_id: stock.Shelf(w.sale_cents, w.per_user, w.stock, w.stock, 10) for w in WARES
+            w.sku_id: Shelf(
+                w.sale_cents,
+                w.per_user,
+                {channel: Pieces(n, n, 10) for channel, n in w.shares.items()},
+            )
+            for w in WARES
         }
         self.book = stock.Book(shelves, HOLD_MS, PAY_MS)
         self.run(self.redis.unlink(*keys.all_of(SALE)))
-        assert self.run(self.scripts.begin(_sale(), counters, seq=0, fenced="0"))
+        assert self.run(
+            self.scripts.begin(a_draft(SALE, WARES, HOLD_MS, PAY_MS), counters, seq=0, fenced="0")
+        )
         self.stage("start", 1)
         self.now_ms += 1
 
@@ -80,18 +94,29 @@ class Machine(RuleBasedStateMachine):
     # -- acts -----------------------------------------------------------------------------------
 
     @rule(asked=BATCHES)
-    def reserve(self, asked: list[tuple[str, int, list[tuple[str, int]]]]) -> None:
+    def reserve(self, asked: list[tuple[str, int, list[tuple[str, int]], str, bool]]) -> None:
         buys = [
-            stock.Buy(user, f"k{key}", fingerprint(lines), f"1-{next(self.numbers)}", tuple(lines))
-            for user, key, lines in asked
+            stock.Buy(
+                user,
+                f"k{key}",
+                fingerprint(lines, channel),
+                f"1-{next(self.numbers)}",
+                tuple(lines),
+                channel,
+                may,
+            )
+            for user, key, lines, channel, may in asked
         ]
-        sent = [(b.user_id, b.key, b.fingerprint, b.suffix, b.lines, 0, "") for b in buys]
+        sent = [
+            Buy(b.user_id, b.key, b.fingerprint, b.suffix, b.lines, b.channel, int(b.eligible))
+            for b in buys
+        ]
         answer: BatchAnswer = self.run(self.scripts.reserve(SALE, self.now_ms, sent))
         expected = [spelled(stock.reserve(self.book, buy, self.now_ms)) for buy in buys]
         assert list(answer.answers) == expected
         for sku_id, level in answer.levels.items():
-            shelf = self.book.shelves[sku_id]
-            assert level == (shelf.available, shelf.version)
+            cell = self.book.shelves[sku_id].cells[LIVE]
+            assert level == (cell.available, cell.version)
         self.suffixes += [b.suffix for b in buys if b.suffix in self.book.reservations]
 
     @rule(which=st.integers(0, 50), payment_id=PAYMENTS)
@@ -126,13 +151,96 @@ class Machine(RuleBasedStateMachine):
         at = held[which % len(held)]
         index = self.suffixes.index(at)
         self.release([index], ReservationState.CANCELLED)
-        self.reserve([(rival, next(self.numbers), list(kept[at].lines))])
+        wish = (list(kept[at].lines), kept[at].channel, True)
+        self.reserve([(rival, next(self.numbers), *wish)])
         self.settle(index, payment_id)
         self.reclaim(index, payment_id)
 
-    @rule(user=USERS, key=st.integers(1, 6), lines=LINES)
-    def reserve_twice_at_once(self, user: str, key: int, lines: list[tuple[str, int]]) -> None:
-        self.reserve([(user, key, lines), (user, key, lines)])
+    @rule(user=USERS, key=st.integers(1, 6), lines=LINES, channel=CHANNELS)
+    def reserve_twice_at_once(
+        self, user: str, key: int, lines: list[tuple[str, int]], channel: str
+    ) -> None:
+        self.reserve([(user, key, lines, channel, True)] * 2)
+
+    @rule(user=USERS, times=st.integers(1, 3), channel=CHANNELS)
+    def ask_again_with_new_keys(self, user: str, times: int, channel: str) -> None:
+        """At the limit the hold is given again; after it ended it is not."""
+        keys_of = [next(self.numbers) for _ in range(times)]
+        self.reserve([(user, key, [("c", 1)], channel, True) for key in keys_of])
+        self.reserve([(user, key, [("c", 1)], channel, True) for key in keys_of])
+
+    @rule(which=st.integers(0, 50))
+    def freeze(self, which: int) -> None:
+        self.freeze_one(self.suffixes[which % len(self.suffixes)])
+
+    @rule(which=st.integers(0, 50), before_ms=st.sampled_from([0, 1, 1000]))
+    def freeze_near_the_end(self, which: int, before_ms: int) -> None:
+        """A payment begins when little is left of its window; twice, and once more later."""
+        kept = self.book.reservations
+        held = [s for s in kept if kept[s].state is ReservationState.HELD]
+        if held:
+            at = held[which % len(held)]
+            self.now_ms = max(self.now_ms, kept[at].pay_by_ms - before_ms - 1)
+            was_due_ms = kept[at].expires_ms
+            self.freeze_one(at)
+            self.now_ms += 1
+            self.freeze_one(at)
+            self.now_ms = max(self.now_ms, was_due_ms)
+            self.sweep()
+
+    @rule(
+        user=USERS,
+        channel=CHANNELS,
+        payment_id=PAYMENTS,
+        end=st.sampled_from(["paid", "late", "frozen"]),
+    )
+    def buy_to_the_limit_and_ask_again(
+        self, user: str, channel: str, payment_id: str, end: str
+    ) -> None:
+        """Held and asked again, then paid in time or late, and asked once more."""
+        wish = ([("c", 1)], channel, True)
+        self.reserve([(user, next(self.numbers), *wish)])
+        self.reserve([(user, next(self.numbers), *wish)])
+        newest = len(self.suffixes) - 1
+        if end == "frozen":
+            self.freeze_one(self.suffixes[newest])
+            return
+        if end == "late":
+            self.release([newest], ReservationState.CANCELLED)
+            self.reclaim(newest, payment_id)
+        self.settle(newest, payment_id)
+        self.reserve([(user, next(self.numbers), *wish)])
+
+    def freeze_one(self, suffix: str) -> None:
+        done = self.run(self.scripts.freeze(SALE, suffix, FREEZE_MS, self.now_ms))
+        assert done.outcome == stock.freeze(self.book, suffix, FREEZE_MS, self.now_ms)
+        kept = self.book.reservations.get(suffix)
+        if kept is not None:
+            assert done.reservation.expires_ms == kept.expires_ms
+            assert kept.expires_ms <= kept.created_ms + HOLD_MS + FREEZE_MS
+
+    @rule(
+        sku_id=st.sampled_from(["a", "b", "c", "x"]),
+        qty=st.sampled_from([1, 1, 2, 3, 0]),
+        way=st.tuples(CHANNELS, st.sampled_from([LIVE, "shop", "dist"])),
+        key=st.integers(1, 8),
+    )
+    def transfer(self, sku_id: str, qty: int, way: tuple[str, str], key: int) -> None:
+        expected = stock.transfer(self.book, sku_id, qty, *way, f"adj{key}")
+        ask = Transfer(sku_id, qty, *way, key=f"adj{key}", actor="host")
+        try:
+            levels = self.run(self.scripts.transfer(SALE, ask, self.now_ms))
+            answered = ("done", (*levels[0], *levels[1]))
+        except Refused as refusal:
+            answered = (refusal.code, (0, 0, 0, 0))
+        assert answered == expected
+
+    @rule(sku_id=SKUS, above=st.sampled_from([0, 1]))
+    def transfer_all_there_is(self, sku_id: str, above: int) -> None:
+        qty = self.book.shelves[sku_id].cells[LIVE].available + above
+        key = next(self.numbers) + 100
+        self.transfer(sku_id, qty, (LIVE, "shop"), key)
+        self.transfer(sku_id, qty, (LIVE, "shop"), key)
 
     @rule(
         which=st.integers(0, 50),
@@ -146,8 +254,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(sku_id=SKUS, above=st.sampled_from([0, 1]))
     def write_off_all_there_is(self, sku_id: str, above: int) -> None:
-        qty = self.book.shelves[sku_id].available + above
-        self.adjust("write_off", sku_id, qty, next(self.numbers) + 100)
+        qty = self.book.shelves[sku_id].cells[LIVE].available + above
+        self.adjust("write_off", sku_id, qty, next(self.numbers) + 100, LIVE)
 
     @rule()
     def sweep(self) -> None:
@@ -169,9 +277,10 @@ class Machine(RuleBasedStateMachine):
         sku_id=st.sampled_from(["a", "b", "x"]),
         qty=st.sampled_from([1, 2, 0, -1, 1_000_000]),
         key=st.integers(1, 8),
+        channel=CHANNELS,
     )
-    def adjust(self, kind: str, sku_id: str, qty: int, key: int) -> None:
-        expected = stock.adjust(self.book, kind, sku_id, qty, f"adj{key}")
+    def adjust(self, kind: str, sku_id: str, qty: int, key: int, channel: str) -> None:
+        expected = stock.adjust(self.book, kind, sku_id, qty, f"adj{key}", channel)
         try:
             level = self.run(
                 self.scripts.adjust(
@@ -183,6 +292,7 @@ class Machine(RuleBasedStateMachine):
                     actor="host",
                     reason="",
                     now_ms=self.now_ms,
+                    channel=channel,
                 )
             )
             answered = ("done", *level)
@@ -190,10 +300,19 @@ class Machine(RuleBasedStateMachine):
             answered = (refusal.code, 0, 0)
         assert answered == expected
 
-    @rule(act=st.sampled_from(["preheat", "start", "stop"]), chance=st.integers(0, 9))
+    @rule(
+        act=st.sampled_from(["preheat", "start", "stop", "pause", "resume", "resume", "resume"]),
+        chance=st.integers(0, 9),
+    )
     def change_stage(self, act: str, chance: int) -> None:
         if act != "stop" or chance == 0:  # a stopped sale has little left to say
             self.stage(act, 1000)
+
+    @rule(chance=st.integers(0, 4))
+    def stop_while_paused(self, chance: int) -> None:
+        if chance == 0:
+            self.stage("pause", 0)
+            self.stage("stop", 0)
 
     @rule(ms=st.sampled_from([1, 1000, 60_000, HOLD_MS]))
     def wait(self, ms: int) -> None:
@@ -205,7 +324,7 @@ class Machine(RuleBasedStateMachine):
         edge_ms = (self.book.end_ms if at_end else self.book.start_ms) - before_ms
         if edge_ms >= self.now_ms:
             self.now_ms = edge_ms
-            self.reserve([(user, next(self.numbers), [("c", 1)])])
+            self.reserve([(user, next(self.numbers), [("c", 1)], LIVE, True)])
 
     def stage(self, act: str, countdown_ms: int) -> None:
         timing = {"countdown_ms": countdown_ms, "duration_ms": 5_000_000, "now_ms": self.now_ms}
@@ -214,9 +333,10 @@ class Machine(RuleBasedStateMachine):
             change = self.run(self.scripts.change_stage(SALE, act, **timing))
             answered = "done"
             window = (self.book.start_ms, self.book.end_ms)
-            assert (change.stage, change.start_ms or 0, change.end_ms or 0) == (
+            assert (change.stage, change.start_ms or 0, change.end_ms or 0, change.paused) == (
                 self.book.stage,
                 *window,
+                self.book.paused,
             )
         except Refused as refusal:
             answered = refusal.code
@@ -229,59 +349,12 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "book"):
             return
         snapshot = self.run(self.scripts.snapshot(SALE))
-        entries = self.run(self.scripts.entries_after(SALE, 0, 10_000))
-        for sku_id, shelf in self.book.shelves.items():
-            row = snapshot.counters[sku_id]
-            assert row == {
-                "i": shelf.initial,
-                "r": shelf.restocked,
-                "w": shelf.written_off,
-                "a": shelf.available,
-                "h": shelf.held,
-                "s": shelf.sold,
-                "v": shelf.version,
-            }
-            # I1, I2: never below zero, and every piece is somewhere.
-            assert row["a"] >= 0
-            assert row["i"] + row["r"] - row["w"] == row["a"] + row["h"] + row["s"]
-        records = {record.suffix: record for record in snapshot.reservations}
-        assert {s: r.state for s, r in records.items()} == {
-            s: k.state for s, k in self.book.reservations.items()
-        }
-        # I5: the count per person is what the person holds and has paid.
-        owned: Counter[str] = Counter()
-        for record in records.values():
-            if record.state in (ReservationState.HELD, ReservationState.PAID):
-                for line in record.lines:
-                    owned[f"{record.user_id}:{line.sku_id}"] += line.qty
-        assert snapshot.counts == dict(owned)
-        for ware in WARES:
-            mine = [n for field, n in owned.items() if field.endswith(f":{ware.sku_id}")]
-            assert all(n <= ware.per_user for n in mine if ware.per_user)
-        held = sum(r.state is ReservationState.HELD for r in records.values())
-        assert snapshot.holds == held
+        compare_counters(self.book, snapshot)
+        compare_records(self.book, snapshot, {ware.sku_id: ware.per_user for ware in WARES})
         # Every change is in the journal, in order, without a gap.
+        entries = self.run(self.scripts.entries_after(SALE, 0, 10_000))
         assert [entry.kind for entry in entries] == self.book.journal
         assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
-
-
-def _sale() -> Sale:
-    return Sale(
-        sale_id=SALE,
-        number=1,
-        room_id="room1",
-        stage=Stage.DRAFT,
-        start_ms=None,
-        end_ms=None,
-        duration_s=10_000,
-        hold_s=HOLD_MS // 1000,
-        pay_s=PAY_MS // 1000,
-        currency="CNY",
-        generation=1,
-        created_ms=START_MS,
-        announced=SalePhase.DRAFT,
-        skus=WARES,
-    )
 
 
 def run_machine(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import orjson
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flash_sale.checkout import CallbackOutcome
+from flash_sale.eligibility import EVERYBODY, Buyer, Eligibility
 from flash_sale.payments import SIGNATURE_HEADER, sign
 from flash_sale.ports import PaymentProvider
-from flash_sale.reserve import Answer, Buyer
+from flash_sale.reserve import Answer
 from flash_sale.sale import Level, Sale, SaleSpec, SkuSpec
 from flash_sale.storage.scripts import source
 from flash_sale.storage.wiring import FlashSale, assemble
@@ -69,16 +71,33 @@ class Shop:
         per_user: int = 0,
         skus: tuple[SkuSpec, ...] = (),
         hold_s: int = 330,
+        eligibility: Eligibility = EVERYBODY,
     ) -> Sale:
         """A live sale of SKU `a` (1.00) unless `skus` are given."""
         wares = skus or (sku("a", stock=stock, per_user=per_user),)
-        spec = SaleSpec(sale_id, wares, start="now", hold_s=hold_s, pay_s=min(300, hold_s))
+        spec = SaleSpec(
+            sale_id,
+            wares,
+            start="now",
+            hold_s=hold_s,
+            pay_s=min(300, hold_s),
+            eligibility=eligibility,
+        )
         return await self.sale.desk.create(spec, ROOM, self.now_ms)
 
     async def buy(
-        self, user_id: str, key: str = "k1", *, sale_id: str = "s1", lines: object = (("a", 1),)
+        self,
+        user_id: str,
+        key: str = "k1",
+        *,
+        sale_id: str = "s1",
+        lines: object = (("a", 1),),
+        channel: str = "live",
+        role: str = "viewer",
+        tier: str | None = None,
     ) -> Answer:
-        return await self.sale.engine.reserve(sale_id, Buyer(user_id), lines, key)  # type: ignore[arg-type]
+        buyer = Buyer(user_id, role, tier)
+        return await self.sale.engine.reserve(sale_id, buyer, lines, key, channel=channel)  # type: ignore[arg-type]
 
     async def hold(self, user_id: str, key: str = "k1", *, lines: object = (("a", 1),)) -> str:
         """A won buy's order id."""
@@ -147,7 +166,14 @@ class Shop:
         return 200
 
 
-def sku(sku_id: str, *, stock: int = 10, per_user: int = 0, cents: int = 100) -> SkuSpec:
+def sku(
+    sku_id: str,
+    *,
+    stock: int = 10,
+    per_user: int = 0,
+    cents: int = 100,
+    channels: Mapping[str, int] = MappingProxyType({}),
+) -> SkuSpec:
     return SkuSpec(
         sku_id=sku_id,
         product_id=f"p-{sku_id}",
@@ -156,4 +182,5 @@ def sku(sku_id: str, *, stock: int = 10, per_user: int = 0, cents: int = 100) ->
         sale_cents=cents,
         list_cents=cents * 2,
         per_user=per_user,
+        channels=channels,
     )

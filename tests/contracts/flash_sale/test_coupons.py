@@ -8,9 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from flash_sale.coupons import Coupon, Scope, Segment, Task
+from flash_sale.eligibility import Buyer
 from flash_sale.errors import Refused
 from flash_sale.ports_rewards import BenefitAsk
-from flash_sale.reserve import Answer, Buyer
+from flash_sale.reserve import Answer
 from flash_sale.storage import keys
 from tests.contracts.flash_sale.shop import ROOM, START_MS, Shop, sku
 

@@ -57,7 +57,7 @@ async def test_due_tells_each_phase_until_it_was_announced(shop: Shop) -> None:
     await shop.open_sale(stock=1)
     [(sale, its_phase, levels)] = await shop.sale.desk.due()
     assert (sale.sale_id, its_phase, levels) == ("s1", Phase.LIVE, {"a": Level(1, BASE)})
-    await shop.sale.desk.announced("s1", Phase.LIVE)
+    await shop.sale.desk.announced(sale, Phase.LIVE)
     assert await shop.sale.desk.due() == []
     await shop.buy("ann")
     [(_, its_phase, _)] = await shop.sale.desk.due()
@@ -158,6 +158,9 @@ async def test_a_sale_looks_like_this_to_the_room(shop: Shop) -> None:
         "duration_s": 600,
         "hold_s": 330,
         "pay_s": 300,
+        "paused": False,
+        "rev": 1,
+        "eligibility": {},
         "skus": [
             {
                 "sku_id": "a",

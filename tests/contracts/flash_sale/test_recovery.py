@@ -70,7 +70,7 @@ async def test_a_kill_with_intact_data_changes_nothing(
     assert (await shop.buy("cy")).code == "held"  # the scripts are back, no fence in the way
     assert await shop.sale.recovery.step() == 0
     assert (await shop.buy("ann")).raw == first.raw
-    assert (await shop.buy("bob", "k2")).code == "limit_reached"
+    assert (await shop.buy("bob", "k2", lines=[("a", 2)])).code == "limit_reached"
     assert await shop.pieces() == (47, 3, 0)
     assert await shop.drain() == 2
     sale = await shop.sale.desk.get("s1")
@@ -132,7 +132,7 @@ async def test_a_flushed_redis_is_rebuilt_from_sql(shop: Shop, redis: Redis) -> 
     # Answers, limits, deadlines and payments are what they were.
     assert (await shop.buy("ann")).raw == first.raw
     assert (await shop.buy("ann", "k2")).code == "held"
-    assert (await shop.buy("ann", "k3")).code == "limit_reached"
+    assert (await shop.buy("ann", "k3", lines=[("a", 2)])).code == "limit_reached"
     assert (await shop.callback(payment_id, paid, event_id="e2")).status == "paid"
     shop.now_ms += 330_000
     assert await shop.sale.sweeper.step() == 2

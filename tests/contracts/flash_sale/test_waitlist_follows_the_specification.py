@@ -76,13 +76,13 @@ class WaitingMachine(Machine):
         spare: int,
     ) -> None:
         """What random acts seldom reach: nothing left, people waiting, and pieces come back."""
-        for _ in range(self.book.shelves[sku_id].available - spare):
+        for _ in range(self.book.shelves[sku_id].cells["live"].available - spare):
             number = next(self.numbers)
-            self.reserve([(f"rival{number}", number, [(sku_id, 1)])])
+            self.reserve([(f"rival{number}", number, [(sku_id, 1)], "live", True)])
         for user, qty in waiting:
             self.wait_for(user, sku_id, max(qty, spare + 1))
         if spare:  # who waits for two may still buy the one there is, and then may not have two
-            self.reserve([(waiting[0][0], next(self.numbers), [(sku_id, 1)])])
+            self.reserve([(waiting[0][0], next(self.numbers), [(sku_id, 1)], "live", True)])
         if at_end and self.book.stage == "scheduled":
             self.now_ms = max(self.now_ms, self.book.end_ms)
         back = [
@@ -109,25 +109,26 @@ class WaitingMachine(Machine):
 
     @rule(which=st.lists(st.integers(0, 50), min_size=1, max_size=3), into=BACK)
     def release(self, which: list[int], into: ReservationState) -> None:
-        before = {sku: shelf.version for sku, shelf in self.book.shelves.items()}
+        before = {sku: shelf.cells["live"].version for sku, shelf in self.book.shelves.items()}
         super().release(which, into)
         self._served(before)
 
     @rule()
     def sweep(self) -> None:
-        before = {sku: shelf.version for sku, shelf in self.book.shelves.items()}
+        before = {sku: shelf.cells["live"].version for sku, shelf in self.book.shelves.items()}
         super().sweep()
         self._served(before)
 
     @rule(sku_id=SKUS, qty=st.sampled_from([1, 2, 5]), number=st.integers(100, 999))
     def restock(self, sku_id: str, qty: int, number: int) -> None:
         key = f"more{number}"
-        known = key in self.book.adjustments
+        known = key in self.book.acts
         outcome, left, v = stock.adjust(self.book, "restock", sku_id, qty, key)
         if outcome == "done" and not known:
             waitlist.serve(self.book, self.list, [sku_id], self.now_ms)
-            left, v = self.book.shelves[sku_id].available, self.book.shelves[sku_id].version
-            self.book.adjustments[key] = (("restock", sku_id, qty), left, v)
+            cell = self.book.shelves[sku_id].cells["live"]
+            left, v = cell.available, cell.version
+            self.book.acts[key] = (("restock", sku_id, "live", qty), (left, v))
         try:
             level = self.run(self._restock(sku_id, qty, key))
             answered = ("done", *level)
@@ -136,9 +137,13 @@ class WaitingMachine(Machine):
         assert answered == (outcome, left, v)
         self._keep_suffixes()
 
-    def adjust(self, kind: str, sku_id: str, qty: int, key: int) -> None:
-        if kind == "write_off":
-            super().adjust(kind, sku_id, qty, key)
+    def adjust(self, kind: str, sku_id: str, qty: int, key: int, channel: str) -> None:
+        if kind == "write_off" or channel != "live":  # live restocks serve: see above
+            super().adjust(kind, sku_id, qty, key, channel)
+
+    def transfer(self, sku_id: str, qty: int, way: tuple[str, str], key: int) -> None:
+        if way[1] != "live":  # what comes to the live room serves: tested over the whole shop
+            super().transfer(sku_id, qty, way, key)
 
     @rule()
     def look_after(self) -> None:
@@ -164,7 +169,9 @@ class WaitingMachine(Machine):
         }
 
     def _served(self, before: dict[str, int]) -> None:
-        moved = [s for s, shelf in self.book.shelves.items() if shelf.version != before[s]]
+        moved = [
+            s for s, shelf in self.book.shelves.items() if shelf.cells["live"].version != before[s]
+        ]
         waitlist.serve(self.book, self.list, moved, self.now_ms)
         self._keep_suffixes()
 

@@ -253,6 +253,7 @@ export default {
   "error.unavailable": "Not available right now, please try again soon",
   "error.not_started": "Not open yet",
   "error.ended": "It is over",
+  "error.paused": "The sale is paused for a moment",
   "error.not_eligible": "You cannot buy this one",
   "error.limit_reached": "You have reached the limit",
   "error.sold_out": "Sold out",

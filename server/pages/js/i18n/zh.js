@@ -253,6 +253,7 @@ export default {
   "error.unavailable": "服务暂时不可用，请稍后再试",
   "error.not_started": "还没有开抢",
   "error.ended": "已经结束",
+  "error.paused": "抢购暂停中，请稍候",
   "error.not_eligible": "暂不符合购买条件",
   "error.limit_reached": "已达到限购数量",
   "error.sold_out": "已抢光",

@@ -1,0 +1,33 @@
+"""What every command about a sale shares: naming it, and owning it. No op is registered here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from flash_sale.sale import Sale
+from server.commands.fields import Id
+from server.context import Context
+from server.errors import CommandRefused
+from server.registry import Params
+
+Key = Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,128}$")]
+
+
+class SaleRef(Params):
+    sale_id: Id
+
+
+async def own_sale(context: Context, sale_id: str) -> None:
+    """Refuse a sale of another room as if it did not exist."""
+    if sale_id not in context.room.replica.state.sales:
+        await sale_as_stored(context, sale_id)
+
+
+async def sale_as_stored(context: Context, sale_id: str) -> Sale:
+    """The sale as SQL has it now, with the same refusal."""
+    sale = await context.services.sales.get(sale_id)
+    if sale is None or sale.room_id != context.room.room_id:
+        raise CommandRefused("not_found", "there is no such sale in this room")
+    return sale
