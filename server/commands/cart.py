@@ -66,7 +66,7 @@ async def check_out(context: Context, params: CheckOut) -> dict[str, Any]:
     """Reserve what is in the cart, one order a sale; each answers for itself."""
     services = context.services
     ask = BenefitAsk(params.coupon_id, params.platform_coupon_id, params.points)
-    buyer = Buyer(context.user.user_id, role=context.user.role)
+    buyer = Buyer(context.user.user_id, role=context.user.role, tier=context.user.tier)
     now_ms = await services.sales.now_ms()
     room_id = context.room.room_id
     return {

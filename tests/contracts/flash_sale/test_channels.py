@@ -129,3 +129,22 @@ async def test_channels_that_cannot_be_are_refused(shop: Shop, channels: dict[st
     with pytest.raises(Refused) as refusal:
         await shop.open_sale(skus=(sku("a", stock=10, channels=channels),))
     assert refusal.value.code == "bad_request"
+
+
+async def test_pieces_moved_to_the_live_room_are_offered_first(shop: Shop) -> None:
+    """A transfer gives to who waits, in the same act; a paused sale offers nothing."""
+    await shop.open_sale(skus=(sku("a", stock=3, per_user=1, channels={"shop": 2}),))
+    await shop.hold("first")
+    for user in ("ann", "bob"):
+        await shop.sale.offers.join("s1", user, "a", 1)
+    way = {"from_channel": "shop", "to_channel": "live", "actor": "host"}
+    _, live = await shop.sale.desk.transfer("s1", "a", 1, **way)  # type: ignore[arg-type]
+    assert live.left == 0
+    assert await shop.sale.offers.tell("s1") == 1
+    await shop.sale.desk.pause("s1")
+    _, live = await shop.sale.desk.transfer("s1", "a", 1, **way)  # type: ignore[arg-type]
+    assert live.left == 1
+    await shop.sale.desk.resume("s1")
+    assert await shop.sale.offers.step() == 1
+    assert (await shop.buy("ann", "k9")).held is not None  # her offer, not one more
+    assert await shop.pieces() == (0, 3, 0)
