@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
+
 from flash_sale.expiry import Sweeper
 from flash_sale.journal import JournalConsumer
 from flash_sale.reconcile import Reconciler
 from flash_sale.recovery import Recovery
 from server.clock import Duty
 from server.context import Services
+
+log = structlog.get_logger(__name__)
+
+AUDIT_EVERY_S = 5.0
 
 
 def run_once_duties(
@@ -38,6 +44,14 @@ def run_once_duties(
     async def reconcile() -> int:
         return await reconciler.step(hub.now_ms())
 
+    async def audit() -> int:
+        problems = await services.auditor.watch()
+        services.metrics.audited(problems)
+        for sale_id, count in problems.items():
+            if count:
+                log.error("sale_unbalanced", sale_id=sale_id, problems=count)
+        return 0
+
     return (
         Duty("journal", consumer.step, 0.05, drain=True),
         Duty("holds", sweep, 0.2, drain=True),
@@ -49,6 +63,7 @@ def run_once_duties(
         Duty("payments", reconcile, 1.0),
         *_reward_duties(services),
         Duty("recovery", recovery.step, 1.0),
+        Duty("audit", audit, AUDIT_EVERY_S),
         Duty("retire", sweeper.retire, 60.0),
     )
 

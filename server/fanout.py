@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from flash_sale.pace import StockPace
 from room.events import from_wire
 from room.ports import Sequenced
 from room.replica import Replica
@@ -60,6 +61,8 @@ class LiveRoom:
         self.outbox = Outbox()
         self.viewers: set[Viewer] = set()
         self.by_user: dict[str, set[Viewer]] = {}
+        self.staff: set[Viewer] = set()
+        self.pace = StockPace()
         self.recent: deque[bytes] = deque(maxlen=RECENT_COMMENTS_MAX)
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
         self.state: dict[str, Any] = {"online": 0, "likes": 0, "entries": 0, "peak": 0, "stock": {}}
@@ -90,10 +93,13 @@ class LiveRoom:
         self.viewers.add(viewer)
         self.newcomers.add(viewer.user.user_id)
         self.by_user.setdefault(viewer.user.user_id, set()).add(viewer)
+        if viewer.user.is_staff:
+            self.staff.add(viewer)
 
     def remove(self, viewer: Viewer) -> None:
         """Forget a viewer; harmless if it is already gone."""
         self.viewers.discard(viewer)
+        self.staff.discard(viewer)
         self._owing.discard(viewer)
         sockets = self.by_user.get(viewer.user.user_id)
         if sockets is not None:
@@ -223,7 +229,14 @@ class LiveRoom:
 
     def tell_user(self, user_id: str, event: bytes) -> None:
         """Send a private event to all of one user's sockets here."""
-        for viewer in tuple(self.by_user.get(user_id, ())):
+        self._tell(self.by_user.get(user_id, ()), event)
+
+    def tell_staff(self, event: bytes) -> None:
+        """Send a private event to every staff member's sockets here."""
+        self._tell(self.staff, event)
+
+    def _tell(self, viewers: Iterable[Viewer], event: bytes) -> None:
+        for viewer in tuple(viewers):
             join = tick_json if viewer.codec is Codec.JSON else tick_msgpack
             viewer.write(frame(join([event]), viewer.codec))
 

@@ -21,6 +21,7 @@ from server.error_codes import CloseCode
 from server.fanout import LiveRoom
 from server.healing import Healer
 from server.outbox import ChatItem, Choose
+from server.stock_watch import watch_stock
 from server.telemetry import Metrics
 from server.ticker import Ticker
 from server.viewer import Viewer
@@ -213,8 +214,14 @@ class Hub(BusListener):
 
     def _show_stock(self, room_id: str, levels: dict[str, dict[str, int]]) -> None:
         room = self.rooms.get(room_id)
-        if room is not None and room.tell_stock(levels):
+        if room is not None:
+            self.show_stock(room, levels)
+
+    def show_stock(self, room: LiveRoom, levels: dict[str, dict[str, int]]) -> None:
+        """Show levels on this worker; its staff hear which SKU will not last."""
+        if room.tell_stock(levels):
             self.ticker.wake_for_state(room)
+            watch_stock(room, levels, self.now_ms())
 
     def _show_user(self, room_id: str, user_id: str, event: bytes) -> None:
         room = self.rooms.get(room_id)

@@ -7,6 +7,7 @@ from typing import Any
 from server.context import Services
 from server.fanout import LiveRoom
 from server.series import EVERY_S
+from server.stock_watch import stock_pace
 
 
 async def room_numbers(services: Services, room: LiveRoom) -> dict[str, Any]:
@@ -37,6 +38,7 @@ async def room_numbers(services: Services, room: LiveRoom) -> dict[str, Any]:
         "lottery_entries": sum(counts.values()) + _closed_entries(room),
         "series": _merged(await services.series.read(room.room_id), sold["series"]),
         "top_products": sold["top_products"],
+        "stock_pace": stock_pace(room, services.hub.now_ms()),
         "funnel": [
             {"step": "exposure", "count": exposures},
             {"step": "click", "count": clicks},

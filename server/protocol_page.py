@@ -51,7 +51,7 @@ Server frames hold any of `re` (replies), `ev` (events `{{t, ts, d, seq?}}`), `s
 | critical | the events listed below | numbered without gaps per room and epoch, replayed on resume, never left out |
 | state | `online likes entries peak room cards sales stock lotteries coupons server_ms tick_ms` | absolute values, the latest wins; `stock` is merged per SKU, a higher `v` wins |
 | chat | `comment`, `notice` | sampled under the room's budget; own comments always shown; what is left out is counted in `drop` |
-| private | replies, `order.changed`, `won`, `muted`, `queue.moved`, `waitlist.offered`, `waitlist.left` | to all sockets of one user; orders and wins can also be read over HTTP |
+| private | replies, `order.changed`, `won`, `muted`, `stock.alert` (to staff), `queue.moved`, `waitlist.offered`, `waitlist.left` | to all sockets of one user; orders and wins can also be read over HTTP |
 """
 
 

@@ -167,8 +167,7 @@ class Selling:
 
     def _refresh(self, room: LiveRoom, sale_id: str, levels: Mapping[str, Level]) -> None:
         wire = {sku: {"left": level.left, "v": level.v} for sku, level in levels.items()}
-        if room.tell_stock(wire):
-            self._hub.ticker.wake_for_state(room)
+        self._hub.show_stock(room, wire)
         sale = room.replica.state.sales.get(sale_id)
         told = {sku.sku_id: sku.sold_out for sku in sale.skus} if sale else {}
         if any(told.get(sku) != (level.left == 0) for sku, level in levels.items()):

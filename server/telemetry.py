@@ -27,6 +27,7 @@ from server.outbox import Tick
 METRICS_KEY: Final = "liveroom:metrics"
 METRICS_STALE_S: Final = 10  # a worker silent for longer is no longer shown
 METRICS_FORGET_S: Final = 3600
+AUDIT_FORGET_S = 20.0  # longer than a few audits take
 LOG_TEXT_CHARACTERS_MAX: Final = 2000  # of one value: a log line is not a place to store things
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -164,9 +165,15 @@ class Metrics:
         self._lag_seconds = gauge("loop_lag_seconds", "How late the event loop runs.")
         self._duty_failures = counter("duty_failures", "Run-once duties that failed.", "duty")
         self._orders = counter("orders", "Order transitions.", "status")
+        self._audit = gauge("audit_balanced", "Whether stock is accounted for (1) or not.", "sale")
+        self._unbalanced = gauge("audit_unbalanced", "Open sales whose stock does not balance.")
+        self._audited: set[str] = set()
+        self._audited_s = 0.0
 
     def sockets(self, open_now: int, rooms: int) -> None:
         """Set the present numbers."""
+        if self._audited and time.monotonic() - self._audited_s > AUDIT_FORGET_S:
+            self.audited({})  # another worker has the lease now, and knows better
         self._sockets.labels(self.worker).set(open_now)
         self._rooms.labels(self.worker).set(rooms)
 
@@ -207,6 +214,15 @@ class Metrics:
 
     def ordered(self, status: str) -> None:
         self._orders.labels(self.worker, status).inc()
+
+    def audited(self, problems: Mapping[str, int]) -> None:
+        """Problems by sale, of the sales that are open now; the lease holder's worker knows."""
+        for sale in self._audited - problems.keys():
+            self._audit.remove(self.worker, sale)
+        for sale, count in problems.items():
+            self._audit.labels(self.worker, sale).set(int(count == 0))
+        self._unbalanced.labels(self.worker).set(sum(count > 0 for count in problems.values()))
+        self._audited, self._audited_s = set(problems), time.monotonic()
 
     def exposition(self) -> bytes:
         """This worker's numbers as Prometheus text."""
