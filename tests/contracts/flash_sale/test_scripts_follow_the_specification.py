@@ -87,7 +87,7 @@ MUTANTS = {
     ),
     "late money oversells": (
         "reclaim",
-        "if line[2] > level(cell_of(line[1], record[11]))[1] then",
+        "if qty > level(cell_of(sku, record[11]))[1] then",
         "if false then",
     ),
     "late money ignores the limit": ("reclaim", "if limit > 0 and count", "if false and count"),
