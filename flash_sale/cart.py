@@ -7,7 +7,7 @@ coupon is best now, how many cents are missing to a better one (凑单), and whi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -117,24 +117,36 @@ class Carts:
         return shown
 
     async def check_out(
-        self, buyer: Buyer, room_id: str, key: str, ask: BenefitAsk, now_ms: int
+        self,
+        buyer: Buyer,
+        room_id: str,
+        key: str,
+        ask: BenefitAsk,
+        now_ms: int,
+        let_buy: Callable[[str], Awaitable[None]],
     ) -> list[dict[str, object]]:
         """Reserve the cart, one order a sale; what was held leaves the cart.
 
         Each sale answers for itself with `ok` or the code of its refusal. Coupons and points go
         with the first sale in the cart; add-ons are taken wherever they are offered. The same key
-        gets the same answers for the same cart.
+        gets the same answers for the same cart. `let_buy` is asked for each sale before its stock
+        and raises `Refused` for whom its door is closed.
         """
         if len(key) > KEY_CHARS_MAX:
             raise Refused("bad_request", f"The key has {KEY_CHARS_MAX} characters at most.")
         lines = await self._ledger.lines(buyer.user_id, room_id)
-        answers = []
+        answers: list[dict[str, object]] = []
         for nth, sale_id in enumerate(dict.fromkeys(line.sale_id for line in lines)):
             mine = [(line.sku_id, line.qty) for line in lines if line.sale_id == sale_id]
             offers = {offer.sku_id for offer in await self._ledger.add_ons(sale_id)}
             skus = tuple(sku for sku, _ in mine if sku in offers)
             own = ask if nth == 0 else BenefitAsk()
             full = BenefitAsk(own.coupon_id, own.platform_coupon_id, own.points, skus)
+            try:
+                await let_buy(sale_id)
+            except Refused as refusal:
+                answers.append({"sale_id": sale_id, "err": _refused(refusal)})
+                continue
             answer = await self._reserve(sale_id, buyer, mine, f"{key}.{sale_id}", full, now_ms)
             if "ok" in answer:
                 await self._ledger.remove(buyer.user_id, room_id, sale_id, [sku for sku, _ in mine])
@@ -156,8 +168,7 @@ class Carts:
             else:
                 answer = await self._engine.reserve(sale_id, buyer, lines, key)
         except Refused as refusal:
-            err = {"code": refusal.code, "message": refusal.message, "retry_ms": refusal.retry_ms}
-            return {"err": err}
+            return {"err": _refused(refusal)}
         if answer.held is None:
             err = {"code": answer.code, "message": answer.message, "retry_ms": answer.retry_ms}
             return {"err": err}
@@ -254,3 +265,7 @@ def _reduction(owned: Mapping[str, object]) -> Reduction:
         off_cents=int(str(owned["off_cents"])),
         percent=int(str(owned["percent"])),
     )
+
+
+def _refused(refusal: Refused) -> dict[str, object]:
+    return {"code": refusal.code, "message": refusal.message, "retry_ms": refusal.retry_ms}

@@ -159,8 +159,7 @@ def _asked_lines(ask: RefundAsk, pieces: Counter[str]) -> tuple[tuple[str, int],
 def _asked_cents(
     order: Order, ask: RefundAsk, lines: tuple[tuple[str, int], ...], left_cents: int
 ) -> int:
-    prices = {line.sku_id: line.unit_cents for line in order.lines}
-    worth_cents = sum(prices[sku_id] * qty for sku_id, qty in lines)
+    worth_cents = sum(_worth_cents(order, sku_id, qty) for sku_id, qty in lines)
     if ask.amount_cents is None:
         return worth_cents if ask.lines else left_cents
     if type(ask.amount_cents) is not int or ask.amount_cents < 1:
@@ -168,3 +167,10 @@ def _asked_cents(
     if ask.lines and ask.amount_cents > worth_cents:
         raise Refused("bad_request", "The amount is more than the lines cost.")
     return ask.amount_cents
+
+
+def _worth_cents(order: Order, sku_id: str, qty: int) -> int:
+    """What so many pieces of a SKU really cost, discounts taken off, rounded down."""
+    lines = [line for line in order.lines if line.sku_id == sku_id]
+    paid_cents = sum(line.paid_cents or line.qty * line.unit_cents for line in lines)
+    return paid_cents * qty // sum(line.qty for line in lines)

@@ -8,10 +8,12 @@ import msgspec
 
 from flash_sale.cart import CartLine
 from flash_sale.eligibility import Buyer
+from flash_sale.errors import Refused as SaleRefused
 from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.pricing import AddOn
 from server.commands.fields import Cents, Id
 from server.context import Context
+from server.errors import CommandRefused
 from server.registry import HOSTS, LOGGED_IN, Params, RateClass, command
 
 Qty = Annotated[int, msgspec.Meta(ge=1, le=999)]
@@ -59,6 +61,7 @@ class CheckOut(Params):
     coupon_id: Id | None = None
     platform_coupon_id: Id | None = None
     points: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 0
+    admissions: dict[Id, str] | None = None  # sale → token of its waiting room
 
 
 @command("cart.checkout", roles=LOGGED_IN, rate=RateClass.BUY)
@@ -69,9 +72,19 @@ async def check_out(context: Context, params: CheckOut) -> dict[str, Any]:
     buyer = Buyer(context.user.user_id, role=context.user.role, tier=context.user.tier)
     now_ms = await services.sales.now_ms()
     room_id = context.room.room_id
-    return {
-        "sales": await services.rewards.carts.check_out(buyer, room_id, params.key, ask, now_ms)
-    }
+
+    async def let_buy(sale_id: str) -> None:
+        token = (params.admissions or {}).get(sale_id)
+        try:
+            await services.doorkeeper.let_buy(
+                context.room, sale_id, buyer.user_id, context.origin, token
+            )
+        except CommandRefused as refused:
+            raise SaleRefused(refused.code, refused.message, refused.retry_ms) from None
+
+    carts = services.rewards.carts
+    answers = await carts.check_out(buyer, room_id, params.key, ask, now_ms, let_buy)
+    return {"sales": answers}
 
 
 class PutAddOn(InCart):

@@ -35,6 +35,14 @@ async def buy(visitor: Visitor, sale_id: str, **more: Any) -> str:
     return str(reply["ok"]["status"] if "ok" in reply else reply["err"]["code"])
 
 
+async def buy_by_cart(visitor: Visitor, sale_id: str) -> str:
+    """`held`, or the refusal's code, of a cart with the one unit in it."""
+    for line in LINE:
+        await visitor.do("cart.add", sale_id=sale_id, **line)
+    answer = (await visitor.do("cart.checkout", key="cart"))["sales"][0]
+    return "held" if "ok" in answer else str(answer["err"]["code"])
+
+
 async def turn(visitor: Visitor) -> str:
     """The admission, once it was pushed."""
     await visitor.until(lambda: any(d["admitted"] for d in visitor.of("queue.moved")), "a turn")
@@ -56,6 +64,7 @@ async def test_from_the_line_to_a_bought_unit(two_places: Two) -> None:
     token = await turn(ann)
     assert await buy(bob, sale_id) == "not_admitted"
     assert await buy(bob, sale_id, admission=token) == "not_admitted"
+    assert await buy_by_cart(bob, sale_id) == "not_admitted", "a cart is no way round the line"
     assert await buy(ann, sale_id, admission=token) == "held"
     assert await buy(bob, sale_id, admission=await turn(bob)) == "held"
     status, proof = await there.get(f"/v1/sales/{sale_id}/shuffle")

@@ -209,6 +209,14 @@ def test_a_cell_is_never_a_formula(cell: str) -> None:
     assert safe_cell(-5) == "-5"
 
 
+async def wide_open(_sale_id: str) -> None:
+    return
+
+
+async def shut(_sale_id: str) -> None:
+    raise Refused("not_admitted", "It is not your turn.")
+
+
 async def test_a_cart_hints_offers_and_checks_out(shop: Shop) -> None:
     """¥40 of goods: a coupon from ¥50 is ten short; with an add-on it is reached."""
     await shop.open_sale(skus=(sku("a", cents=4_000), sku("b", cents=1_500)))
@@ -231,7 +239,10 @@ async def test_a_cart_hints_offers_and_checks_out(shop: Shop) -> None:
     assert (view["amount_cents"], view["hint"]) == (4_500, None)
     assert await shop.pieces("a") == (10, 0, 0)
     ask = BenefitAsk(coupon_id="c1")
-    (answer,) = await carts.check_out(Buyer("ann"), ROOM, "k", ask, shop.now_ms)
+    (barred,) = await carts.check_out(Buyer("ann"), ROOM, "k", ask, shop.now_ms, shut)
+    assert barred["err"]["code"] == "not_admitted"  # type: ignore[index]
+    assert await shop.pieces("a") == (10, 0, 0)
+    (answer,) = await carts.check_out(Buyer("ann"), ROOM, "k", ask, shop.now_ms, wide_open)
     assert answer["ok"]["amount_cents"] == 4_500  # type: ignore[index]
     assert await carts.view("ann", ROOM, shop.now_ms) == []
     assert await shop.pieces("a") == (9, 1, 0)
