@@ -132,6 +132,5 @@ def test_a_reservation_is_an_order_with_the_sales_titles() -> None:
         "expires_ms": 30,
         "paid_ms": None,
         "payment_id": None,
-        "discounts": [],
         "channel": "live",
     }
