@@ -63,6 +63,10 @@ bench: setup  ## Measure fan-out and sale on this machine, server and load on lo
 prove-stampede: setup  ## 300 buyers on two workers for 1, 7 and 100 units, twenty times each
 	$(BIN)/python -m loadtest.stampede --rounds 20
 
+prove-sellouts: setup  ## 1,000 sell-outs of 1 to 1,000 units, 200 buyers and two workers, on each database
+	$(BIN)/python -m loadtest.sellouts --runs 500 --seed 1 --database sqlite
+	$(BIN)/python -m tests.with_postgres $(BIN)/python -m loadtest.sellouts --runs 500 --seed 501 --database postgresql
+
 prove-crash: setup  ## A sale while workers and Redis are killed every few seconds
 	$(BIN)/python -m loadtest.crash --seed 1 --seconds 60
 
@@ -72,4 +76,4 @@ prove-unpaid: setup  ## Holds that nobody pays: all stock back within two second
 clean:  ## Remove the virtual environment and caches (not data/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info build dist
 
-.PHONY: help setup check format format-check lint types imports unit test demo docs bench prove-stampede prove-crash prove-unpaid clean
+.PHONY: help setup check format format-check lint types imports unit test demo docs bench prove-stampede prove-sellouts prove-crash prove-unpaid clean

@@ -19,6 +19,7 @@ from loadtest.messages import Message
 from loadtest.outcome import document
 from loadtest.own_server import OwnServer
 from loadtest.plan import Plan
+from loadtest.sellouts import run_sellouts
 from loadtest.stampede import run_stampede
 from loadtest.swarm import run_swarm
 from loadtest.unpaid import BACK_WITHIN_S, run_unpaid
@@ -72,6 +73,27 @@ async def test_a_stampede_on_two_workers_sells_exactly_the_stock(server: OwnServ
     )
     assert result.failures == []
     assert [each.held for each in result.rounds] == [1, 7, 60]
+    assert result.audits > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_sell_outs_of_any_size_end_with_exactly_the_stock_sold(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    """Ten of the thousand of `make prove-sellouts`, on each database, two workers."""
+    environment = {}
+    if database == "postgresql":
+        cluster = request.getfixturevalue("postgres")
+        cluster.sql("CREATE DATABASE sellouts")
+        environment["LIVEROOM_DATABASE_URL"] = cluster.url("sellouts")
+    async with OwnServer(workers=2, environment=environment) as running:
+        result = await run_sellouts(
+            running.url, jwt_secret=running.jwt_secret, runs=10, buyers=200, seed=7
+        )
+    assert result.failures == [], result.broken_seeds
+    assert [run.held for run in result.runs] == [run.stock for run in result.runs]
+    assert all(run.wishes > run.stock for run in result.runs)
     assert result.audits > 0
 
 
