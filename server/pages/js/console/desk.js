@@ -4,16 +4,16 @@
 import { signal } from "@preact/signals";
 
 import { get } from "../api.js";
-import { errorText, lang } from "../i18n.js";
+import { errorText, lang, t } from "../i18n.js";
 import { observe } from "../signals.js";
 import { toast } from "../ui/toast.js";
 import { Catalogue } from "./catalogue.js";
-import { Pace } from "./pace.js";
 import { Poll } from "./poll.js";
 
 const COMMENTS_MAX = 300; // rows kept in memory; older ones are gone from the console
 const POLL_MS = 1_900; // asked a little more often than the 2 s a number may be old
 const MUTE_S = 600;
+const ALERT_SHOWN_MS = 10_000; // long enough to be read by somebody who is talking
 
 export class Desk {
   comments = signal([]); // {id, user, text, ts, reply_to?, deleted?}, oldest first
@@ -25,7 +25,6 @@ export class Desk {
   risk = signal(null); // per sale: its line, its waitlists and what each rule refused
   replyTo = signal(null); // the comment the host is answering
   tick = signal(0); // once a second: clocks and rates are redrawn on it
-  pace = new Pace();
 
   constructor({ roomId, client }) {
     this.roomId = roomId;
@@ -120,6 +119,7 @@ export class Desk {
     on("comment.deleted", (d) => this.#markDeleted(d.comment_id));
     on("user.muted", (d) => { this.muted.value = { ...this.muted.value, [d.user_id]: d.until_ms }; });
     on("user.banned", (d) => { this.banned.value = { ...this.banned.value, [d.user_id]: !d.lifted }; });
+    on("stock.alert", (d) => this.#warn(d));
     on("product.changed", (d) => this.catalogue.learn([d.product]));
     on("state", (state, keys) => this.#note(state, keys));
   }
@@ -133,8 +133,18 @@ export class Desk {
     }
   }
 
+  /** How fast the server sees a SKU sell, null until it can say. */
+  paceOf(skuId) {
+    return this.metrics.value?.stock_pace?.find((one) => one.sku_id === skuId) ?? null;
+  }
+
+  #warn({ sale_id: saleId, sku_id: skuId, left, minutes_left: minutes }) {
+    const sku = this.sales.value?.[saleId]?.skus.find((one) => one.sku_id === skuId);
+    const title = sku ? this.titleOf(sku) : skuId;
+    toast(t("console.stock_alert", { title, n: left, minutes: minutes.toFixed(1) }), { kind: "gold", ms: ALERT_SHOWN_MS });
+  }
+
   #note(state, keys) {
-    if (keys.includes("stock")) for (const [sku, level] of Object.entries(state.stock)) this.pace.note(sku, level.left, this.now());
     if (keys.includes("cards")) this.catalogue.learn(state.cards);
   }
 

@@ -1,6 +1,6 @@
 // The second step before a sale starts or stops: look at it once more, then confirm.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { clock, countdown, money } from "../format.js";
 import { t } from "../i18n.js";
@@ -8,7 +8,7 @@ import { useNow } from "../ui/countdown.js";
 import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { Sheet } from "../ui/sheet.js";
-import { preflight } from "./preflight.js";
+import { preflight, serverChecks } from "./preflight.js";
 
 const COUNTDOWNS_S = [0, 5, 10, 30, 60, 180];
 const COUNTDOWN_S_DEFAULT = 10;
@@ -32,16 +32,20 @@ function Offers({ desk, sale }) {
 export function StartSale({ desk, sale, onClose }) {
   const [seconds, setSeconds] = useState(COUNTDOWN_S_DEFAULT);
   const [busy, setBusy] = useState(false);
-  const checks = preflight({
-    sale, sales: desk.sales.value, stock: desk.stock.value, cards: desk.cards.value, audit: desk.audit.value, online: desk.status.value.status === "online",
-  });
-  const blocked = checks.some((one) => one.level === "stop");
+  const [look, setLook] = useState(null); // the server's own look at the sale, and its token
+  const lookAgain = async () => setLook(await desk.run("sale.preflight", { sale_id: sale.sale_id }));
+  useEffect(() => { lookAgain(); }, [sale.sale_id]);
+  const checks = [...serverChecks(look), ...preflight({
+    sale, sales: desk.sales.value, cards: desk.cards.value, online: desk.status.value.status === "online",
+  })];
+  const blocked = !look?.token || checks.some((one) => one.level === "stop");
   const confirm = async () => {
     setBusy(true);
     await desk.showOffers(sale);
-    const started = await desk.run("sale.start", { sale_id: sale.sale_id, countdown_s: seconds });
+    const started = await desk.run("sale.start", { sale_id: sale.sale_id, countdown_s: seconds, preflight: look.token });
     setBusy(false);
     if (started) onClose();
+    else await lookAgain();
   };
   return html`<${Sheet} title=${t("console.start_sale")} onClose=${onClose} testid="sale-start-dialog">
     <div class="stack">

@@ -15,6 +15,7 @@ import { StockTable } from "./stock_table.js";
 const PHASE_ORDER = ["live", "countdown", "sold_out", "preheat", "draft", "ended"];
 const PHASE_CHIP = { live: "live", countdown: "amber", preheat: "gold", sold_out: "red", draft: "outline", ended: "outline" };
 const STARTABLE = new Set(["draft", "preheat"]);
+const RUNNING = new Set(["countdown", "live"]);
 const STOPPABLE = new Set(["preheat", "countdown", "live", "sold_out"]);
 
 /** Sales with the ones that need the host first; among equals the later start first. */
@@ -65,10 +66,12 @@ function Current({ desk, sale }) {
   return html`
     <div class="sale-head">
       <span class="chip ${PHASE_CHIP[sale.phase]}"><span class="phase" data-testid="sale-phase" data-phase=${sale.phase}>${t(`console.phase.${sale.phase}`)}</span></span>
+      ${sale.paused && html`<span class="chip amber" data-testid="sale-paused">${t("console.paused")}</span>`}
       <${SaleClock} desk=${desk} sale=${sale} />
       <span class="acts">
         ${sale.phase === "draft" && html`<button class="btn small ghost" data-testid="sale-preheat" onClick=${() => preheat(desk, sale)}>${t("console.preheat")}</button>`}
         ${STARTABLE.has(sale.phase) && html`<button class="btn small primary" data-testid="sale-start" onClick=${() => setDialog("start")}><${Icon} name="bolt" size=${14} />${t("console.start_sale")}</button>`}
+        ${RUNNING.has(sale.phase) && html`<button class="btn small ${sale.paused ? "primary" : "ghost"}" data-testid=${sale.paused ? "sale-resume" : "sale-pause"} onClick=${() => desk.run(sale.paused ? "sale.resume" : "sale.pause", { sale_id: sale.sale_id })}>${t(sale.paused ? "console.resume" : "console.pause")}</button>`}
         ${STOPPABLE.has(sale.phase) && html`<button class="btn small danger" data-testid="sale-stop" onClick=${() => setDialog("stop")}>${t("console.stop_sale")}</button>`}
       </span>
     </div>

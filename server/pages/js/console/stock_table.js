@@ -1,15 +1,18 @@
 // One sale's stock, SKU by SKU: left, held, sold as a bar and as numbers, how fast it goes and how long it lasts.
 
+import { useState } from "preact/hooks";
+
 import { money, whole } from "../format.js";
 import { t } from "../i18n.js";
 import { html } from "../ui/html.js";
 import { Thumb } from "./pictures.js";
+import { channelName, StockDialog } from "./stock_dialogs.js";
 import { auditRow, share, tally } from "./tally.js";
 
 const LOW_PERCENT = 15;
+const ACTS = ["restock", "write_off", "transfer"];
 
 export function StockTable({ desk, sale }) {
-  desk.tick.value; // rates change with time alone
   return html`<table class="table stock-table">
     <thead><tr>
       <th>${t("console.product")}</th><th class="end">${t("console.left")}</th>
@@ -21,17 +24,31 @@ export function StockTable({ desk, sale }) {
 }
 
 function StockRow({ desk, sale, sku }) {
-  const units = tally(sku, desk.stock.value?.[sku.sku_id], auditRow(desk.audit.value, sale.sale_id, sku.sku_id));
-  const pace = desk.pace.perMinute(sku.sku_id, desk.now());
-  const lasts = desk.pace.minutesLeft(sku.sku_id, desk.now());
+  const account = auditRow(desk.audit.value, sale.sale_id, sku.sku_id);
+  const { per_minute: pace, minutes_left: lasts } = desk.paceOf(sku.sku_id) ?? { per_minute: null, minutes_left: null };
+  const units = tally(sku, desk.stock.value?.[sku.sku_id], account);
   const tone = units.left === 0 ? "none" : share(units.left, units.total) < LOW_PERCENT ? "low" : "";
   return html`<tr class="stock-row" data-sku=${sku.sku_id}>
     <td><div class="row"><${Thumb} item=${sku} /><div class="grow"><p>${desk.titleOf(sku)}</p><p class="money small">${money(sku.sale_cents, sku.currency)}<s>${money(sku.list_cents, sku.currency)}</s><span class="quiet"> · ${sku.per_user ? t("console.per_user_n", { n: sku.per_user }) : t("console.no_limit")}</span></p></div></div></td>
     <td class="end shrink">${units.left === 0 ? html`<span class="stamp" data-testid="sold-out-${sku.sku_id}">${t("console.sold_out")}</span> ` : ""}<span class="left-now ${tone}" data-testid="stock-left-${sku.sku_id}">${units.left}</span><span class="quiet">/${units.total}</span></td>
-    <td><${Split} units=${units} name=${desk.titleOf(sku)} /></td>
+    <td><${Split} units=${units} name=${desk.titleOf(sku)} /><${Channels} account=${account} /><${StockActs} desk=${desk} sale=${sale} sku=${sku} account=${account} /></td>
     <td class="end shrink" data-label=${t("console.pace")} data-testid="pace-${sku.sku_id}">${pace === null ? "–" : t("console.per_minute", { n: pace < 10 ? pace.toFixed(1) : Math.round(pace) })}</td>
     <td class="end shrink" data-label=${t("console.lasts")}>${units.left && lasts !== null ? t("console.minutes_n", { n: lasts < 10 ? lasts.toFixed(1) : Math.round(lasts) }) : "–"}</td>
   </tr>`;
+}
+
+/** What the other channels have left; nothing to see while all of it is live. */
+function Channels({ account }) {
+  const others = Object.entries(account?.channels ?? {}).filter(([name]) => name !== "live");
+  if (others.length === 0) return null;
+  return html`<p class="small quiet num" data-testid="channels">${others.map(([name, cell]) => `${channelName(name)} ${whole(cell.available)}`).join(" · ")}</p>`;
+}
+
+function StockActs({ desk, sale, sku, account }) {
+  const [act, setAct] = useState(null);
+  if (sale.phase === "ended") return null;
+  return html`<span class="acts stock-acts">${ACTS.map((one) => html`<button key=${one} class="btn tiny ghost" data-testid="stock-${one}-${sku.sku_id}" onClick=${() => setAct(one)}>${t(`console.stock_act.${one}`)}</button>`)}</span>
+    ${act && html`<${StockDialog} desk=${desk} sale=${sale} sku=${sku} act=${act} channels=${account?.channels ?? {}} onClose=${() => setAct(null)} />`}`;
 }
 
 function Split({ units, name }) {

@@ -8,8 +8,9 @@ export function auditRow(audit, saleId, skuId) {
 }
 
 /** {total, left, held, sold} in units; the three parts always add up to the total. */
-export function tally(sku, level, row) {
-  const total = row ? row.initial + row.restocked - row.written_off : sku.stock;
+export function tally(sku, level, account) {
+  const row = account?.channels?.live ?? account;
+  const total = row ? row.initial + row.restocked - row.written_off + (row.transferred ?? 0) : sku.stock;
   const left = Math.min(total, level?.left ?? row?.available ?? sku.stock);
   const gone = total - left;
   const sold = Math.min(gone, row?.sold ?? 0);

@@ -102,6 +102,7 @@ export default {
   "sale.paid": "Paid",
   "sale.soldOut": "Sold out",
   "sale.held": "All held, awaiting payment",
+  "sale.paused": "Paused for a moment",
   "sale.ended": "Ended",
   "sale.flash": "Flash price",
   "sale.endsIn": "Ends in {time}",

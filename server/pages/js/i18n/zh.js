@@ -102,6 +102,7 @@ export default {
   "sale.paid": "已支付",
   "sale.soldOut": "已抢光",
   "sale.held": "抢购中，等待支付",
+  "sale.paused": "暂停中",
   "sale.ended": "已结束",
   "sale.flash": "秒杀价",
   "sale.endsIn": "距结束 {time}",

@@ -45,6 +45,7 @@ function phaseNow(sale, sku, at) {
   if (sale.phase === "countdown" && at < sale.start_ms) return "soon";
   if (sale.phase === "ended" || (sale.end_ms && at >= sale.end_ms)) return "ended";
   if (left === 0 || (left === undefined && (sku.sold_out || sale.phase === "sold_out"))) return "sold_out";
+  if (sale.paused) return "paused";
   return "buy";
 }
 

@@ -45,7 +45,7 @@ client.on("hello", ({ first }) => {
   if (first && onShow.value) pop(onShow.value.product_id);
 });
 
-const WORDS = { preheat: "sale.preheat", buy: "sale.buy", asking: "sale.asking", paid: "sale.paid", sold_out: "sale.soldOut", ended: "sale.ended", none: "sale.none", line: "line.join", joining: "line.joining" };
+const WORDS = { preheat: "sale.preheat", buy: "sale.buy", asking: "sale.asking", paid: "sale.paid", sold_out: "sale.soldOut", paused: "sale.paused", ended: "sale.ended", none: "sale.none", line: "line.join", joining: "line.joining" };
 const LOOKS = { buy: "primary", asking: "primary", pay: "gold", paid: "green", line: "primary", queueing: "gold" };
 
 function queueWords(sale, at) {
@@ -102,7 +102,7 @@ function Picture({ card }) {
 function Facts({ card }) {
   const found = offer(card);
   const { left, sku, state } = found ?? {};
-  const selling = found && ["soon", "preheat", "buy", "pay", "asking", "line", "joining", "queueing"].includes(state);
+  const selling = found && ["soon", "preheat", "buy", "paused", "pay", "asking", "line", "joining", "queueing"].includes(state);
   return html`<${Price} cents=${selling ? sku.sale_cents : card.price_cents} listCents=${selling ? sku.list_cents : card.list_cents} currency=${card.currency} />
     <span class="facts small">
       ${selling && html`<span class="chip red"><${Icon} name="bolt" size=${12} />${t("sale.flash")}</span>`}
