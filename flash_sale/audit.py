@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 
 from flash_sale.channels import Cell
-from flash_sale.errors import not_found
+from flash_sale.errors import UNKNOWN_RETRY_MS, Refused, not_found
 from flash_sale.orders import ReservationState
 from flash_sale.ports import SaleLedger, Snapshot, StockStore
 from flash_sale.sale import Sale
@@ -59,10 +59,10 @@ class Auditor:
         return found
 
     async def _audit(self, sale: Sale) -> dict[str, object] | None:
-        """None when the sale has left the stock store for good meanwhile."""
-        problem = "the stock store has no data of this sale"
-        found: dict[str, object] = {"sale_id": sale.sale_id, "balanced": False, "skus": []}
-        found["problems"] = [problem]
+        """None when the sale has left the stock store for good meanwhile.
+
+        Refused unavailable while it is laid down or rebuilt: nothing is wrong that could be told.
+        """
         for _ in range(SETTLING_TRIES):
             snapshot = await self._stock.snapshot(sale.sale_id)
             if snapshot is not None:
@@ -73,7 +73,7 @@ class Auditor:
             if again is None or again.retired:
                 return None
             await asyncio.sleep(SETTLING_PAUSE_S)
-        return found
+        raise Refused("unavailable", "The stock is being laid down; ask again.", UNKNOWN_RETRY_MS)
 
 
 async def judge(sale: Sale, snapshot: Snapshot) -> dict[str, object]:
@@ -103,7 +103,7 @@ class _Tally:
         if self.holds != snapshot.holds:
             problems.append(f"{self.holds} holds by the records, {snapshot.holds} deadlines")
         counts = {field: count for field, count in snapshot.counts.items() if count}
-        if counts != dict(self.persons):
+        if counts != {field: count for field, count in self.persons.items() if count}:
             wrong = {f for f in counts | self.persons if counts.get(f, 0) != self.persons[f]}
             problems.append(f"{len(wrong)} counts per person differ from the records")
         return problems
@@ -126,6 +126,8 @@ async def _tally(snapshot: Snapshot) -> _Tally:
             cell = Cell(line.sku_id, reservation.channel)
             (tally.held if held else tally.sold)[cell] += line.qty
             tally.persons[f"{reservation.user_id}:{line.sku_id}"] += line.qty
+        for sku_id, qty in reservation.returned:
+            tally.persons[f"{reservation.user_id}:{sku_id}"] -= qty
     return tally
 
 

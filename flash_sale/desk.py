@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flash_sale.channels import LIVE, Cell, is_channel
 from flash_sale.directory import SaleDirectory
 from flash_sale.errors import Refused, not_found, unknown_outcome
-from flash_sale.ports import Hooks, SaleLedger, StockStore, Transfer
-from flash_sale.sale import COUNTDOWN_S_MAX, Level, Phase, Sale, SaleSpec, first_version
+from flash_sale.ports import Hooks, Progress, SaleLedger, StockStore, Transfer
+from flash_sale.sale import COUNTDOWN_S_MAX, Level, Phase, Sale, SaleSpec, Stage, first_version
 from flash_sale.sale import STOCK_UNITS_MAX as ADJUST_QTY_MAX
 
 REASON_CHARS_MAX = 200
@@ -35,16 +35,39 @@ class SaleDesk:
     async def create(self, spec: SaleSpec, room_id: str, now_ms: int) -> Sale:
         """Store the sale in SQL, then lay its stock down in Redis.
 
-        Refused: bad_request, conflict (the id is taken). After `unknown_outcome` the sale exists;
-        recovery lays its stock down as soon as Redis answers.
+        Refused: bad_request, conflict (the id is taken by another sale). After `unknown_outcome`
+        the sale exists; recovery lays its stock down as soon as Redis answers. Asked again, the
+        same sale is answered once its stock is there.
         """
         spec.check()
-        sale = await self._ledger.add_sale(spec, room_id, now_ms)
-        self._directory.remember(sale)
-        await self._stock.begin(sale, first_counters(sale), seq=0, fenced="0")
-        if spec.start == "now":
-            sale = await self.start(sale.sale_id)
+        try:
+            sale = await self._ledger.add_sale(spec, room_id, now_ms)
+        except Refused as refusal:
+            sale = await self._as_made(spec, room_id, refusal)
+        else:
+            self._directory.remember(sale)
+            await self._stock.begin(sale, first_counters(sale), seq=0, fenced="0")
+        if spec.start == "now" and sale.stage is Stage.DRAFT:
+            sale = await self._start_once(sale)
         return sale
+
+    async def _as_made(self, spec: SaleSpec, room_id: str, refusal: Refused) -> Sale:
+        """The sale that an earlier asking made. Its stock is not laid down here: where it is
+        missing, Redis may have lost a sale that has sold, and only recovery can tell."""
+        made = await self._ledger.sale(spec.sale_id)
+        if made is None or not made.is_made_by(spec, room_id):
+            raise refusal
+        if not await self.levels(spec.sale_id):
+            raise unknown_outcome()
+        return made
+
+    async def _start_once(self, sale: Sale) -> Sale:
+        try:
+            return await self.start(sale.sale_id)
+        except Refused as refusal:
+            if refusal.code != "conflict":
+                raise
+            return sale  # an earlier asking began it, and SQL hears of that in a moment
 
     async def preheat(self, sale_id: str) -> Sale:
         return await self._change_stage(sale_id, "preheat")
@@ -71,6 +94,11 @@ class SaleDesk:
 
     async def for_room(self, room_id: str) -> list[Sale]:
         return await self._ledger.sales_of_room(room_id)
+
+    async def levels_of(self, sale_ids: Sequence[str]) -> dict[str, dict[str, Level]]:
+        """Of several sales in one call; those that are not known, or whose server is away, are
+        left out."""
+        return await self._stock.levels(sale_ids)
 
     async def levels(self, sale_id: str) -> dict[str, Level]:
         """What the live channel has left of each SKU; empty while the store lacks the sale."""
@@ -146,7 +174,14 @@ class SaleDesk:
 
     async def due(self, now_ms: int | None = None) -> list[tuple[Sale, Phase, dict[str, Level]]]:
         """Open sales with a phase, a pause or a window not announced, with their levels."""
-        open_sales = [progress.sale for progress in await self._ledger.open_sales()]
+        if not await self._due(await self._ledger.open_sales_lately(), now_ms):
+            return []
+        return await self._due(await self._ledger.open_sales(), now_ms)
+
+    async def _due(
+        self, progress: Sequence[Progress], now_ms: int | None
+    ) -> list[tuple[Sale, Phase, dict[str, Level]]]:
+        open_sales = [each.sale for each in progress]
         if not open_sales:
             return []
         at_ms = await self.now_ms() if now_ms is None else now_ms

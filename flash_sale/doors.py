@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flash_sale.errors import Refused
 
@@ -54,6 +54,10 @@ class Door:
     def seed_hash(self) -> str:
         """What is shown before anybody joins: it fixes the seed without telling it."""
         return hashlib.sha256(bytes.fromhex(self.seed)).hexdigest()
+
+    def same_rules(self, other: Door) -> bool:
+        """Whether both ask the same of a buyer; each door has a seed of its own."""
+        return replace(self, seed=other.seed) == other
 
     def check(self) -> None:
         """Raise `Refused("bad_request")` unless every number is within its limits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flash_sale.errors import Refused
 from flash_sale.orders import order_of, suffix_of
 from flash_sale.ports import Hooks, PaymentLedger, Progress, SaleLedger, StockStore
 from flash_sale.sale import Phase, Sale
@@ -38,16 +39,24 @@ class Sweeper:
         wins over the deadline.
         """
         at_ms = self._now_ms() if self._now_ms is not None else await self._stock.now_ms()
+        released, trouble = 0, None
+        for progress in await self._sales.open_sales_lately():
+            try:
+                released += await self._sweep(progress.sale, at_ms)
+            except Refused as refused:  # one node of a cluster may be away: go on with the rest
+                trouble = refused
+        if trouble is not None and not released:
+            raise trouble
+        return released
+
+    async def _sweep(self, sale: Sale, at_ms: int) -> int:
         released = 0
-        for progress in await self._sales.open_sales():
-            for _ in range(BATCHES_PER_STEP_MAX):
-                due = await self._stock.due_holds(progress.sale.sale_id, at_ms, BATCH_HOLDS_MAX)
-                if not due:
-                    break
-                done = await self._expire(progress.sale, due, at_ms)
-                released += done
-                if done == 0:
-                    break  # what is left waits for its provider
+        for _ in range(BATCHES_PER_STEP_MAX):
+            due = await self._stock.due_holds(sale.sale_id, at_ms, BATCH_HOLDS_MAX)
+            done = await self._expire(sale, due, at_ms) if due else 0
+            released += done
+            if done == 0:
+                break  # nothing is due, or what is left waits for its provider
         return released
 
     async def retire(self) -> int:

@@ -8,6 +8,7 @@ trimmed. Two consumers, a crash anywhere, a repeated batch: each entry still cou
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from flash_sale.errors import Refused
 from flash_sale.ports import Entry, JournalLedger, Progress, SaleLedger, StockStore
@@ -31,16 +32,26 @@ class JournalConsumer:
 
         Refused unknown_outcome or unavailable: a store is away, come back later.
         """
-        open_sales = await self._sales.open_sales()
-        footings = await self._stock.footings([progress.sale.sale_id for progress in open_sales])
+        if not await self._behind(await self._sales.open_sales_lately()):
+            return 0
         moved = 0
+        for progress in await self._behind(await self._sales.open_sales()):
+            moved += await self.move(progress)
+        return moved
+
+    async def _behind(self, open_sales: Sequence[Progress]) -> list[Progress]:
+        """Those of which there is more in the journal than in SQL."""
+        if not open_sales:
+            return []
+        footings = await self._stock.footings([progress.sale.sale_id for progress in open_sales])
+        found = []
         for progress in open_sales:
             footing = footings.get(progress.sale.sale_id)
             if footing is None or footing.generation != progress.sale.generation:
-                continue  # recovery's business
+                continue  # recovery's business, or its server is away
             if footing.journal_seq > progress.consumed:
-                moved += await self.move(progress)
-        return moved
+                found.append(progress)
+        return found
 
     async def move(self, progress: Progress) -> int:
         """Move one batch of one sale."""

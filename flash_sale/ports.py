@@ -6,34 +6,43 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from flash_sale.channels import LIVE, Cell
 from flash_sale.orders import Order, OrderMove, Reservation
 from flash_sale.payments import Callback, Payment, PaymentStatus
-from flash_sale.refunds import Refund, RefundStatus, StockReturn
+from flash_sale.refunds import Refund, RefundStatus
 from flash_sale.sale import Level, Phase, Sale, SaleSpec, Stage
 
 StockHook = Callable[[str, str, dict[str, Level]], None]
 OrderHook = Callable[[dict[str, object]], None]
 OfferHook = Callable[[str, str, str, dict[str, object]], None]
+RefundHook = Callable[[str, dict[str, object]], None]
 
 
-class Buy(NamedTuple):
-    """One buy as the reserve script takes it, in this order.
+class Ask(NamedTuple):
+    """What buyers ask for; in a stampede most ask for the same.
 
     `off_cents` come off the price of the lines, `discounts` says for what (a JSON list, '' for
     nothing). `again` 1: at the limit the hold of the same lines may be given again.
     """
 
-    user_id: str
-    key: str
     fingerprint: str
-    suffix: str
-    lines: Sequence[tuple[str, int]]
+    lines: tuple[tuple[str, int], ...]
     channel: str = LIVE
-    eligible: int = 1
     off_cents: int = 0
     discounts: str = ""
     again: int = 1
+
+
+class Buy(NamedTuple):
+    """One buy. `eligible` 0: who asks may not take part."""
+
+    user_id: str
+    key: str
+    suffix: str
+    ask: Ask
+    eligible: int = 1
 
 
 @dataclass(slots=True)
@@ -42,12 +51,18 @@ class Hooks:
 
     `on_stock(sale_id, room_id, {sku_id: Level})` after each act that changed what is available;
     `on_order(order)` after each move of an order that this process won;
-    `on_offer(room_id, user_id, outcome, details)` when a turn on a waitlist came.
+    `on_offer(room_id, user_id, outcome, details)` when a turn on a waitlist came;
+    `on_refund_failed(room_id, refund)` when a provider refused a refund for good;
+    `on_refund_requested(room_id, request)` when a buyer asked for one;
+    `on_refund_decided(request)` when that was answered or taken back.
     """
 
     on_stock: StockHook = field(default=lambda sale_id, room_id, levels: None)
     on_order: OrderHook = field(default=lambda order: None)
     on_offer: OfferHook = field(default=lambda room_id, user_id, outcome, details: None)
+    on_refund_failed: RefundHook = field(default=lambda room_id, refund: None)
+    on_refund_requested: RefundHook = field(default=lambda room_id, request: None)
+    on_refund_decided: OrderHook = field(default=lambda request: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +102,7 @@ class StageChange:
     paused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
+class StoredAnswer(msgspec.Struct, frozen=True, gc=False):
     """`more_keys`: other keys under which the same person was given the same hold again."""
 
     fingerprint: str
@@ -119,15 +133,16 @@ class Snapshot:
     fenced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One journal entry. `fields` are the scripts' own names (see each script's journal line)."""
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One journalled fact. `fields` are the scripts' own names (see each script's journal line);
+    a fact of a batch of buys has those of `again`, or none."""
 
     seq: int
     kind: str
     at_ms: int
     fields: Mapping[str, bytes]
     reservation: Reservation | None = None  # of a `held` entry
+    answer: StoredAnswer | None = None  # of a `held` entry
 
     def text(self, name: str) -> str:
         return self.fields[name].decode()
@@ -179,6 +194,7 @@ class StockStore(Protocol):
         reason: str,
         now_ms: int,
         channel: str = LIVE,
+        suffix: str = "",
     ) -> Level: ...
     async def transfer(self, sale_id: str, ask: Transfer, now_ms: int) -> tuple[Level, Level]: ...
     async def freeze(self, sale_id: str, suffix: str, freeze_ms: int, now_ms: int) -> Frozen: ...
@@ -195,7 +211,10 @@ class StockStore(Protocol):
     ) -> Snapshot | None: ...
     async def entries_after(self, sale_id: str, seq: int, limit: int) -> list[Entry]: ...
     async def trim(self, sale_id: str, upto_seq: int) -> None: ...
-    async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing]: ...
+    async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing | None]:
+        """A sale that is not known is left out; None: its server does not answer, others do."""
+        ...
+
     async def begin(
         self, sale: Sale, counters: Mapping[Cell, Mapping[str, int]], *, seq: int, fenced: str
     ) -> bool: ...
@@ -240,9 +259,15 @@ class SaleLedger(Protocol):
     async def sale_by_number(self, number: int) -> Sale | None: ...
     async def sales_of_room(self, room_id: str) -> list[Sale]: ...
     async def open_sales(self) -> list[Progress]: ...
+    async def open_sales_lately(self) -> list[Progress]:
+        """The same as it was a moment ago: to see whether anything is to be done. Who then acts on
+        more than what never changes of a sale reads afresh."""
+        ...
+
     async def progress(self, sale_id: str) -> Progress | None: ...
     async def set_stage(self, sale_id: str, change: StageChange) -> None: ...
     async def set_announced(self, sale_id: str, phase: Phase, rev: int) -> None: ...
+    async def next_life(self) -> None: ...
     async def next_generation(self, sale_id: str, expected: int, journal_seq: int) -> bool: ...
     async def stock_sums(self, sale_id: str) -> dict[Cell, StockSums]: ...
     async def reservations_after(
@@ -279,6 +304,7 @@ class OrderLedger(Protocol):
         at_ms: int,
         journal_seq: int = 0,
         payment_id: str | None = None,
+        taken_in: Sale | None = None,
     ) -> bool: ...
 
 
@@ -287,7 +313,6 @@ class PaymentLedger(Protocol):
     async def set_reference(self, payment_id: str, reference: str) -> None: ...
     async def payment(self, payment_id: str) -> Payment | None: ...
     async def payments_of(self, order_ids: Sequence[str]) -> list[Payment]: ...
-    async def event_outcome(self, provider: str, event_id: str) -> str | None: ...
     async def record_event(
         self, provider: str, callback: Callback, outcome: str, now_ms: int
     ) -> bool: ...
@@ -299,26 +324,6 @@ class PaymentLedger(Protocol):
     async def resolve_as_refund(self, refund: Refund) -> bool: ...
     async def unresolved(self, limit: int) -> list[Payment]: ...
     async def pending_between(self, after_ms: int, before_ms: int, limit: int) -> list[Payment]: ...
-
-
-class RefundLedger(Protocol):
-    """Refunds in SQL; what is open never sums to more than was captured."""
-
-    async def open(
-        self,
-        payment_id: str,
-        key: str,
-        make: Callable[[Payment, Sequence[Refund]], Refund],
-        now_ms: int,
-    ) -> tuple[Refund, bool]: ...
-    async def refund(self, refund_id: str) -> Refund | None: ...
-    async def refunds_of(self, order_id: str) -> list[Refund]: ...
-    async def pending(self, asked_before_ms: int, limit: int) -> list[Refund]: ...
-    async def note_asked(self, refund_id: str, now_ms: int) -> None: ...
-    async def finish(self, refund: Refund, status: RefundStatus, now_ms: int) -> bool: ...
-    async def returning(self, limit: int) -> list[Refund]: ...
-    async def was_restocked(self, sale_id: str, key: str) -> bool: ...
-    async def settle_stock(self, refund_id: str, end: StockReturn) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

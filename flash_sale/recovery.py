@@ -9,15 +9,17 @@ payments and stored answers put back, then opened.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from flash_sale.channels import Cell
-from flash_sale.errors import Refused
+from flash_sale.errors import Refused, unknown_outcome
 from flash_sale.journal import JournalConsumer
 from flash_sale.ports import Footing, Hooks, Progress, SaleLedger, StockStore, StockSums
 from flash_sale.sale import Sale, first_version
 
 PAGE_RESERVATIONS_MAX = 500  # one load script
 DRAIN_BATCHES_MAX = 1000
+MISSING = Footing(generation=0, fenced=True, journal_seq=0)  # of a sale Redis does not know
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +39,29 @@ class Recovery:
         footings = await self._stock.footings([progress.sale.sale_id for progress in open_sales])
         rebuilt = 0
         for progress in open_sales:
-            footing = footings.get(progress.sale.sale_id)
-            if footing is None or footing.fenced or is_behind(progress, footing):
-                rebuilt += await self._rebuild(progress, footing)
+            footing = footings.get(progress.sale.sale_id, MISSING)
+            if footing is not None and (footing.fenced or is_behind(progress, footing)):
+                rebuilt += await self._rebuild(progress, None if footing is MISSING else footing)
         return rebuilt
 
-    async def fence_lost(self) -> None:
-        """Fence every sale that went back in time. Must be done before any script is loaded."""
-        open_sales = await self._sales.open_sales()
+    async def fence_lost(self, lives_there: Callable[[str], bool] = lambda _: True) -> None:
+        """Fence every sale that went back in time. Must be done before any script is loaded.
+
+        `lives_there` tells of which sales: of a cluster, those of the node that began anew.
+
+        Whoever is still writing to SQL what it read from the Redis of before comes too late from
+        here on: else SQL could learn of it after this look, and the sale's journal would fork.
+        """
+        await self._sales.next_life()
+        open_sales = [
+            one for one in await self._sales.open_sales() if lives_there(one.sale.sale_id)
+        ]
         footings = await self._stock.footings([progress.sale.sale_id for progress in open_sales])
         for progress in open_sales:
-            footing = footings.get(progress.sale.sale_id)
-            if footing is not None and is_behind(progress, footing):
+            footing = footings.get(progress.sale.sale_id, MISSING)
+            if footing is None:
+                raise unknown_outcome()  # it could be just the one that went back
+            if footing is not MISSING and is_behind(progress, footing):
                 log.error("%s went back in time: fenced", progress.sale.sale_id)
                 await self._stock.fence(progress.sale.sale_id)
 
@@ -56,7 +69,7 @@ class Recovery:
         sale = progress.sale
         if footing is not None:
             await self._stock.fence(sale.sale_id)
-            if not is_behind(progress, footing):
+            if footing.generation == sale.generation:
                 progress = await self._drain(progress)
         elif not await self._stock.claim(
             sale.sale_id, generation=sale.generation, seq=progress.seen
@@ -79,12 +92,17 @@ class Recovery:
         return 1
 
     async def _drain(self, progress: Progress) -> Progress:
-        """What is still in the journal is not lost: move it to SQL first."""
+        """What is still in the journal is not lost, whatever came after it: move it to SQL.
+
+        A batch that others have moved, or that a newer life of Redis made invalid, is tried again.
+        """
+        sale_id = progress.sale.sale_id
         for _ in range(DRAIN_BATCHES_MAX):
-            if await self._consumer.move(progress) == 0:
-                break
-            progress = await self._sales.progress(progress.sale.sale_id) or progress
-        return progress
+            if not await self._stock.entries_after(sale_id, progress.consumed, 1):
+                return progress
+            await self._consumer.move(progress)
+            progress = await self._sales.progress(sale_id) or progress
+        raise unknown_outcome()  # nothing is laid over entries that SQL has not taken
 
     async def _load(self, sale: Sale) -> bool:
         suffix = ""

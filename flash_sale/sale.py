@@ -126,6 +126,7 @@ class Sale:
     rev: int = 0  # journal number of the last change of stage: orders what is told of a sale
     announced_rev: int = 0
     eligibility: Eligibility = EVERYBODY
+    life: int = 0  # of Redis: what was read from an earlier one may not be written down any more
 
     @property
     def freeze_ms(self) -> int:
@@ -135,6 +136,12 @@ class Sale:
     def hold_cap_ms(self, created_ms: int) -> int:
         """When a hold made at `created_ms` ends whatever happens to its payment."""
         return created_ms + self.hold_s * 1000 + self.freeze_ms
+
+    def is_made_by(self, spec: SaleSpec, room_id: str) -> bool:
+        """Whether this is what `spec` asks for, whatever has become of it since."""
+        asked = (spec.skus, spec.duration_s, spec.hold_s, spec.pay_s, spec.currency)
+        made = (self.skus, self.duration_s, self.hold_s, self.pay_s, self.currency)
+        return asked == made and self.room_id == room_id and self.eligibility == spec.eligibility
 
     def phase(self, now_ms: int, levels: Mapping[str, Level]) -> Phase:
         """The phase at `now_ms`; `levels` must hold every SKU to tell sold out from live."""

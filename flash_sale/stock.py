@@ -45,6 +45,11 @@ class Kept:
     lines: tuple[Line, ...]
     channel: str = LIVE
     payment_id: str = ""
+    returned: dict[str, int] = field(default_factory=dict)
+
+    def kept(self, sku: str) -> int:
+        """Pieces of a SKU that count against the buyer's limit, if it is held or paid."""
+        return sum(qty for its, qty in self.lines if its == sku) - self.returned.get(sku, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +192,12 @@ def freeze(book: Book, suffix: str, freeze_ms: int, now_ms: int) -> str:
 
 
 def adjust(
-    book: Book, kind: str, sku: str, qty: int, key: str, channel: str = LIVE
+    book: Book, kind: str, sku: str, qty: int, key: str, channel: str = LIVE, suffix: str = ""
 ) -> tuple[str, int, int]:
-    """Restock or write off, once a key: outcome, left, version (0 when refused)."""
+    """Restock or write off, once a key: outcome, left, version (0 when refused).
+
+    What the buyer of the paid reservation `suffix` gave back no longer counts against their limit.
+    """
     act = (kind, sku, channel, qty)
     known = book.acts.get(key)
     if known is not None:
@@ -197,6 +205,10 @@ def adjust(
     refusal = _cannot_adjust(book, kind, sku, qty, channel)
     if refusal is not None:
         return refusal, 0, 0
+    kept = book.reservations.get(suffix) if kind == "restock" else None
+    if kept is not None and kept.state is ReservationState.PAID and kept.kept(sku) >= qty:
+        kept.returned[sku] = kept.returned.get(sku, 0) + qty
+        _count(book, kept.user_id, sku, -qty)
     cell = book.shelves[sku].open(channel)
     if kind == "write_off":
         cell.written_off += qty

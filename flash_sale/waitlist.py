@@ -71,12 +71,15 @@ def serve(book: Book, waitlist: Waitlist, sku_ids: Iterable[str], now_ms: int) -
     """Offer what is available, first come first served.
 
     Who reached the limit meanwhile leaves the list; who wants more than there is keeps the place,
-    and the pieces go to the next.
+    and the pieces go to the next. A hold that is there already is not offered a second time.
     """
     for sku_id in sku_ids:
         for waiter in waitlist.of(sku_id):
             if book.shelves[sku_id].cells[LIVE].available < 1:
                 break
+            if waiter.suffix in book.reservations:
+                _turn(waitlist, waiter, "offered")
+                continue
             line = (waiter.sku_id, waiter.qty)
             its = (waiter.user_id, waiter.key, waiter.fingerprint, waiter.suffix)
             buy = Buy(*its, (line,), again=False)

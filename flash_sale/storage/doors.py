@@ -17,7 +17,7 @@ class SqlDoors:
         self._engine = engine
 
     async def add(self, door: Door) -> None:
-        """Store a door, before its sale exists. Refused: conflict when there is one."""
+        """Store a door, before its sale exists. Refused: conflict when there is another one."""
         row = {
             "sale_id": door.sale_id,
             "seed": door.seed,
@@ -32,7 +32,9 @@ class SqlDoors:
             async with sql_answering(), self._engine.begin() as connection:
                 await connection.execute(insert(sale_doors).values(row))
         except IntegrityError as taken:
-            raise Refused("conflict", "A sale of this id exists.") from taken
+            stored = await self.door(door.sale_id)
+            if stored is None or not door.same_rules(stored):
+                raise Refused("conflict", "A sale of this id exists.") from taken
 
     async def door(self, sale_id: str) -> Door | None:
         chosen = select(sale_doors).where(sale_doors.c.sale_id == sale_id)

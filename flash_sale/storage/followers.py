@@ -6,17 +6,27 @@ calling it again, from two workers or after a crash, changes nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flash_sale.orders import Order, OrderMove, OrderStatus, Reservation
+from flash_sale.refunds import DONE
 from flash_sale.rewards import earned_points, returned_points, reversed_commissions
-from flash_sale.storage.benefit_rows import book_points, give_back, use_claims
+from flash_sale.sale import Sale
+from flash_sale.storage.benefit_parts import (
+    follow_parts,
+    holds_shared_by,
+    none_is_paid,
+    used_points,
+)
+from flash_sale.storage.benefit_rows import book_points, give_back, return_claims, use_claims
 from flash_sale.storage.commission_rows import lock_commissions
 from flash_sale.storage.outbox_rows import tell_webhooks
+from flash_sale.storage.regroup_rows import carry_out
+from flash_sale.storage.repurchases import note_repurchases
 from flash_sale.storage.tables import orders, refunds
 from flash_sale.storage.tables_rewards import benefit_holds, commissions, points_ledger
 
@@ -27,25 +37,37 @@ IDS_MAX = 500  # in one statement
 
 
 async def follow_new(
-    connection: AsyncConnection, placed: Sequence[Order], reservations: Sequence[Reservation]
+    connection: AsyncConnection,
+    sale: Sale,
+    reservations: Sequence[Reservation],
+    placed: Callable[[], Sequence[Order]],
 ) -> None:
-    """Rows of orders were written: they take over what was kept for them."""
-    for order, reservation in zip(placed, reservations, strict=True):
-        if sum(line.qty * line.unit_cents for line in order.lines) == order.amount_cents:
+    """Rows of orders were written: they take over what was kept for them.
+
+    `placed` builds the orders themselves; most of the time nothing needs them.
+    """
+    regrouped = await carry_out(connection, reservations)
+    for reservation in reservations:
+        as_listed = reservation.full_cents == reservation.amount_cents
+        if as_listed or reservation.order_id in regrouped:
             continue
         await connection.execute(
             update(benefit_holds)
             .where(
-                benefit_holds.c.sale_id == order.sale_id,
-                benefit_holds.c.user_id == order.user_id,
+                benefit_holds.c.sale_id == sale.sale_id,
+                benefit_holds.c.user_id == reservation.user_id,
                 benefit_holds.c.key == reservation.key,
                 benefit_holds.c.state == "pending",
             )
-            .values(state="bound", order_id=order.order_id)
+            .values(state="bound", order_id=reservation.order_id)
         )
-    await lock_commissions(connection, placed)
-    ids = [order.order_id for order in placed]
-    at_ms = max((order.created_ms for order in placed), default=0)
+    await lock_commissions(
+        connection,
+        sale.room_id,
+        lambda: [order for order in placed() if order.order_id not in regrouped],
+    )
+    ids = [reservation.order_id for reservation in reservations]
+    at_ms = max([reservation.created_ms for reservation in reservations], default=0)
     await tell_webhooks(connection, ids, "order.placed", at_ms)
 
 
@@ -59,6 +81,8 @@ async def follow_moves(
         rows = (await connection.execute(chosen)).all()
         await _follow_benefits(connection, rows, at_ms)
         await _follow_commissions(connection, rows)
+        if move in (OrderMove.PAY, OrderMove.RECLAIM):
+            await note_repurchases(connection, rows)
         for row in rows:
             if row.status in PAID:
                 await _follow_money(connection, row, at_ms)
@@ -110,6 +134,36 @@ async def _follow_benefits(
             await use_claims(connection, hold_id)
         elif done.rowcount == 1:
             await give_back(connection, hold_id, at_ms)
+    await follow_parts(
+        connection,
+        status,
+        unpaid=OPEN,
+        paid=(OrderStatus.PAID, OrderStatus.PARTIALLY_REFUNDED),
+        at_ms=at_ms,
+    )
+
+
+async def follow_benefits_of(
+    connection: AsyncConnection, order_ids: Sequence[str], at_ms: int
+) -> None:
+    """As with a move: what the orders took with them follows where they stand now."""
+    chosen = select(orders).where(orders.c.order_id.in_(order_ids))
+    await _follow_benefits(connection, (await connection.execute(chosen)).all(), at_ms)
+
+
+async def return_coupons(connection: AsyncConnection, order_id: str) -> None:
+    """All of an order's money is back and staff gave its coupons back too; again changes nothing.
+
+    A coupon that several orders share comes back with the last of them.
+    """
+    chosen = select(benefit_holds.c.hold_id).where(
+        benefit_holds.c.order_id == order_id, benefit_holds.c.state == "used"
+    )
+    for hold_id in (await connection.execute(chosen)).scalars().all():
+        await return_claims(connection, hold_id)
+    for hold_id in await holds_shared_by(connection, order_id):
+        if await none_is_paid(connection, hold_id):
+            await return_claims(connection, hold_id)
 
 
 async def _follow_commissions(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
@@ -132,7 +186,7 @@ async def _follow_money(connection: AsyncConnection, row: Row[Any], at_ms: int) 
     back_cents = 0
     if row.status != OrderStatus.PAID:
         total = select(func.sum(refunds.c.amount_cents)).where(
-            refunds.c.order_id == row.order_id, refunds.c.status == "succeeded"
+            refunds.c.payment_id == row.payment_id, refunds.c.status.in_(DONE)
         )
         back_cents = int((await connection.execute(total)).scalar_one() or 0)
     earned = earned_points(row.amount_cents)
@@ -188,4 +242,5 @@ async def _points_of(connection: AsyncConnection, order_id: str) -> int:
     chosen = select(benefit_holds.c.points).where(
         benefit_holds.c.order_id == order_id, benefit_holds.c.state == "used"
     )
-    return int((await connection.execute(chosen)).scalar_one_or_none() or 0)
+    own = (await connection.execute(chosen)).scalar_one_or_none() or 0
+    return int(own) + await used_points(connection, order_id)

@@ -25,10 +25,11 @@ def stock(sale_id: str) -> str:
 
 
 def answers(sale_id: str) -> str:
-    """HASH: `user:key` → fingerprint of the request + the answer's JSON.
+    """HASH: `user:key` → fingerprint of the request (24 bytes) + the answer.
 
-    Besides `user=fingerprint` → suffix of the person's latest hold of those lines, and `!key` →
-    what staff did under that key.
+    The answer is its JSON, or of what the reserve script held: suffix, a space, and the JSON from
+    the amount on (`records.answer_json` puts the rest in front). Besides `user=fingerprint` →
+    suffix of the person's latest hold of those lines, and `!key` → what staff did under that key.
     """
     return f"liveroom:{{{sale_id}}}:answers"
 
@@ -49,7 +50,10 @@ def reservations(sale_id: str) -> str:
 
 
 def journal(sale_id: str) -> str:
-    """STREAM: one entry a change, numbered 1-0, 2-0, … without gaps."""
+    """STREAM: the changes, numbered 1-0, 2-0, … without gaps.
+
+    The buys that one script held are one entry (`buys`), which has the number of its last.
+    """
     return f"liveroom:{{{sale_id}}}:journal"
 
 

@@ -36,7 +36,7 @@ async def orders_of_rows(connection: AsyncConnection, rows: Sequence[Row[Any]]) 
 
 def _order(row: Row[Any], lines: Sequence[OrderLine]) -> Order:
     discounted = sum(line.qty * line.unit_cents for line in lines) != row.amount_cents
-    discounts = discounts_in(row.answer) if discounted and row.answer else ()
+    discounts = discounts_in(row.answer, row.order_id) if discounted and row.answer else ()
     return Order(
         suffix=row.order_id[1:],
         room_id=row.room_id,

@@ -9,24 +9,25 @@ import msgpack
 from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from flash_sale.errors import unknown_outcome
 from flash_sale.orders import (
     Order,
     OrderMove,
     OrderStatus,
     Reservation,
     next_status,
-    order_of,
     sources,
 )
 from flash_sale.ports import Entry, StageChange, StoredAnswer
 from flash_sale.sale import Sale, Stage
-from flash_sale.storage.followers import candidates, follow_moves, follow_new
+from flash_sale.storage.followers import candidates, follow_moves
 from flash_sale.storage.order_rows import orders_of_rows
+from flash_sale.storage.placing import insert_orders
+from flash_sale.storage.records import pack_record
 from flash_sale.storage.sales import stage_update
 from flash_sale.storage.sql import insert_new, sql_answering
 from flash_sale.storage.tables import (
     order_keys,
-    order_lines,
     orders,
     parked_entries,
     sales,
@@ -40,7 +41,8 @@ MOVES = {
     "cancelled": OrderMove.CANCEL,
     "reclaimed": OrderMove.RECLAIM,
 }
-KINDS = {"held", "again", "frozen", "restock", "write_off", "transfer", "stage", *MOVES}
+STAFF_ACTS = {"restock", "write_off", "transfer", "stage"}
+KINDS = {"held", "again", "frozen", *STAFF_ACTS, *MOVES}
 ERROR_CHARS_MAX = 500
 
 
@@ -61,9 +63,15 @@ class SqlOrders:
     async def place(
         self, sale: Sale, reservation: Reservation, answer: StoredAnswer | None
     ) -> None:
-        """Make the order's row; the journal or another worker may have done so already."""
+        """Make the order's row; the journal or another worker may have done so already.
+
+        `sale` was read before the reservation. Refused unknown_outcome, nothing written, when
+        Redis has begun anew since: it may not know the reservation any more.
+        """
         async with sql_answering(), self._engine.begin() as connection:
-            await _insert_orders(connection, sale, [(reservation, answer)])
+            await _same_life(connection, sale)  # PostgreSQL keeps it so: the row is locked
+            await insert_orders(connection, sale, [(reservation, answer)])
+            await _same_life(connection, sale)  # SQLite keeps it so since the first write
 
     async def move(
         self,
@@ -73,10 +81,17 @@ class SqlOrders:
         at_ms: int,
         journal_seq: int = 0,
         payment_id: str | None = None,
+        taken_in: Sale | None = None,
     ) -> bool:
-        """Whether this call moved the order; False when it is not where `move` starts."""
+        """Whether this call moved the order; False when it is not where `move` starts.
+
+        `taken_in` is the sale as read before Redis took stock for this move: refused
+        unknown_outcome, nothing written, when Redis has begun anew since and may have lost that.
+        """
         async with sql_answering(), self._engine.begin() as connection:
-            return await move_order(
+            if taken_in is not None:
+                await _same_life(connection, taken_in)
+            moved = await move_order(
                 connection,
                 order_id,
                 move,
@@ -84,6 +99,9 @@ class SqlOrders:
                 journal_seq=journal_seq,
                 payment_id=payment_id,
             )
+            if moved and taken_in is not None:
+                await _same_life(connection, taken_in)  # as in `place`: SQLite locks by writing
+            return moved
 
     # -- journal --------------------------------------------------------------------------------
 
@@ -91,8 +109,9 @@ class SqlOrders:
         """Move entries into the tables and the cursor past them, in one transaction.
 
         The cursor is compared with `expected`: of two consumers one wins, the other gets False and
-        changed nothing. So every entry counts exactly once, whoever crashed where. Any error but
-        `Refused` means an entry is bad; nothing changed.
+        changed nothing, as does one whose entries are of an earlier life of Redis. So every entry
+        counts exactly once, whoever crashed where. Any error but `Refused` means an entry is bad;
+        nothing changed.
         """
         strange = [entry.seq for entry in entries if entry.kind not in KINDS]
         if strange:
@@ -101,18 +120,21 @@ class SqlOrders:
             if not await _advance(connection, sale, expected, entries[-1].seq):
                 return False
             held = [
-                (entry.reservation, StoredAnswer(entry.text("f"), entry.text("a")))
+                (entry.reservation, entry.answer)
                 for entry in entries
                 if entry.reservation is not None
             ]
-            await _insert_orders(connection, sale, held)
+            await insert_orders(connection, sale, held)
+            if len(held) == len(entries):
+                return True  # as in a stampede; none of what follows concerns it
             for kind, move in MOVES.items():
                 rows = [_entry_move(entry) for entry in entries if entry.kind == kind]
                 if rows:
                     await _move_orders(connection, move, rows)
             await _apply_again(connection, sale, entries)
             for entry in entries:
-                await _apply_staff_act(connection, sale, entry)
+                if entry.kind in STAFF_ACTS:
+                    await _apply_staff_act(connection, sale, entry)
         return True
 
     async def park(self, sale: Sale, expected: int, entry: Entry, error: str) -> bool:
@@ -126,7 +148,7 @@ class SqlOrders:
                     journal_seq=entry.seq,
                     kind=entry.kind[:16],
                     at_ms=entry.at_ms,
-                    fields=msgpack.packb(dict(entry.fields)),
+                    fields=msgpack.packb(_evidence(entry)),
                     error=error[:ERROR_CHARS_MAX],
                 )
             )
@@ -173,61 +195,25 @@ async def _move_orders(
         await follow_moves(connection, moving, max(row["its_ms"] for row in rows), move)
 
 
+async def _same_life(connection: AsyncConnection, sale: Sale) -> None:
+    chosen = select(sales.c.life).where(sales.c.sale_id == sale.sale_id)
+    life = (await connection.execute(chosen.with_for_update(read=True))).scalar_one()
+    if life != sale.life:
+        raise unknown_outcome()
+
+
 async def _advance(connection: AsyncConnection, sale: Sale, expected: int, seq: int) -> bool:
-    done = await connection.execute(
-        update(sales)
-        .where(sales.c.sale_id == sale.sale_id, sales.c.journal_seq == expected)
-        .values(journal_seq=seq)
-    )
+    its = {"its_sale": sale.sale_id, "its_life": sale.life, "from_seq": expected, "to_seq": seq}
+    done = await connection.execute(_ADVANCE, its)
     return done.rowcount == 1
 
 
-async def _insert_orders(
-    connection: AsyncConnection,
-    sale: Sale,
-    reservations: Sequence[tuple[Reservation, StoredAnswer | None]],
-) -> None:
-    """Rows of placed orders. Later moves come by themselves: from the journal or the payment."""
-    if not reservations:
-        return
-    placed = [order_of(r, sale, answer.json if answer else None) for r, answer in reservations]
-    rows = [
-        {
-            "order_id": order.order_id,
-            "sale_id": order.sale_id,
-            "room_id": order.room_id,
-            "user_id": order.user_id,
-            "key": reservation.key,
-            "fingerprint": answer.fingerprint if answer else None,
-            "answer": answer.json if answer else None,
-            "status": OrderStatus.PLACED.value,
-            "amount_cents": order.amount_cents,
-            "currency": order.currency,
-            "created_ms": order.created_ms,
-            "pay_by_ms": order.pay_by_ms,
-            "expires_ms": order.expires_ms,
-            "journal_seq": order.journal_seq,
-            "channel": order.channel,
-        }
-        for order, (reservation, answer) in zip(placed, reservations, strict=True)
-    ]
-    lines = [
-        {
-            "order_id": order.order_id,
-            "position": position,
-            "sku_id": line.sku_id,
-            "product_id": line.product_id,
-            "title": line.title,
-            "qty": line.qty,
-            "unit_cents": line.unit_cents,
-            "origin": line.origin or None,
-        }
-        for order in placed
-        for position, line in enumerate(order.lines)
-    ]
-    await connection.execute(insert_new(connection, orders, ["order_id"]), rows)
-    await connection.execute(insert_new(connection, order_lines, ["order_id", "position"]), lines)
-    await follow_new(connection, placed, [reservation for reservation, _ in reservations])
+_ADVANCE = (  # made once, as what each transaction of the journal asks
+    update(sales)
+    .where(sales.c.sale_id == bindparam("its_sale"), sales.c.life == bindparam("its_life"))
+    .where(sales.c.journal_seq == bindparam("from_seq"))
+    .values(journal_seq=bindparam("to_seq"))
+)
 
 
 def _move_update(move: OrderMove) -> Any:  # noqa: ANN401 - a statement
@@ -251,6 +237,15 @@ def _latest_seq() -> Any:  # noqa: ANN401 - an expression
         (orders.c.journal_seq < bindparam("its_seq"), bindparam("its_seq")),
         else_=orders.c.journal_seq,
     )
+
+
+def _evidence(entry: Entry) -> dict[str, Any]:
+    """All an entry says, for whoever has to look at it."""
+    if entry.reservation is None or entry.fields:
+        return dict(entry.fields)
+    record = pack_record(entry.reservation)
+    answer = entry.answer.json if entry.answer else ""
+    return {"r": entry.reservation.suffix, "d": record, "a": answer}
 
 
 def _move_row(
@@ -318,6 +313,7 @@ async def _apply_staff_act(connection: AsyncConnection, sale: Sale, entry: Entry
                 at_ms=entry.at_ms,
                 channel=entry.text("from") if moved else entry.text("c"),
                 to_channel=entry.text("to") if moved else None,
+                order_id=f"o{entry.text('r')}" if entry.fields.get("r") else None,
             )
         )
     elif entry.kind == "stage":

@@ -14,7 +14,7 @@ import msgpack
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from flash_sale.channels import LIVE, Cell, cell_name, cell_of_name
+from flash_sale.channels import LIVE, Cell, cell_name
 from flash_sale.errors import Refused, not_found, unknown_outcome
 from flash_sale.orders import Reservation
 from flash_sale.ports import (
@@ -32,14 +32,22 @@ from flash_sale.ports import (
 )
 from flash_sale.sale import Level, Sale, Stage
 from flash_sale.storage import keys
-from flash_sale.storage.records import pack_record, unpack, unpack_entry, unpack_record
+from flash_sale.storage.records import (
+    FINGERPRINT_BYTES,
+    answer_json,
+    batch_answers,
+    buy_columns,
+    counters_of,
+    pack_record,
+    unpack,
+    unpack_record,
+)
 from flash_sale.storage.scripts import Scripts
-
-COUNTERS = ("i", "r", "w", "t", "a", "h", "s", "v")
+from flash_sale.storage.stream import facts_after
 
 
 class RedisStock:
-    """`flash_sale.ports.StockStore` on Redis ≥ 6.2 or Valkey. `now_ms` 0 = Redis' own clock."""
+    """`flash_sale.ports.StockStore` on Redis ≥ 7.0 or Valkey. `now_ms` 0 = Redis' own clock."""
 
     def __init__(self, redis: Redis, scripts: Scripts) -> None:
         self._redis = redis
@@ -49,11 +57,11 @@ class RedisStock:
 
     async def reserve(self, sale_id: str, now_ms: int, buys: Sequence[Buy]) -> BatchAnswer:
         async with answering():
-            packed = await self._scripts.run("reserve", sale_id, now_ms, buys)
+            packed = await self._scripts.run("reserve", sale_id, now_ms, *buy_columns(buys))
         outcome, *rest = _unpack_raw(packed)
         if outcome != b"ok":
             return BatchAnswer(outcome.decode(), (), {})
-        return BatchAnswer("ok", rest[0], _levels(rest[1]))
+        return BatchAnswer("ok", batch_answers(rest[0]), _levels(rest[1]))
 
     async def settle(self, sale_id: str, suffix: str, payment_id: str, now_ms: int) -> Settlement:
         async with answering():
@@ -120,11 +128,11 @@ class RedisStock:
         reason: str,
         now_ms: int,
         channel: str = LIVE,
+        suffix: str = "",
     ) -> Level:
+        what = (kind, sku_id, qty, key, actor, reason, channel, suffix)
         async with answering():
-            packed = await self._scripts.run(
-                "adjust", sale_id, now_ms, kind, sku_id, qty, key, actor, reason, channel
-            )
+            packed = await self._scripts.run("adjust", sale_id, now_ms, *what)
         outcome, left, version = unpack(packed)
         if outcome == "done":
             return Level(left, version)
@@ -160,14 +168,15 @@ class RedisStock:
         return seconds * 1000 + micros // 1000
 
     async def levels(self, sale_ids: Sequence[str]) -> dict[str, dict[str, Level]]:
-        """Per sale the level of each SKU; a sale Redis does not know is left out."""
+        """Per sale the level of each SKU. Left out: a sale that is not known, or, on a cluster,
+        whose node does not answer while others do."""
         async with answering():
             pipe = self._redis.pipeline(transaction=False)
             for sale_id in sale_ids:
                 pipe.hgetall(keys.stock(sale_id))
-            rows = await pipe.execute()
+            rows = _of_those_who_answer(await pipe.execute(raise_on_error=False))
         return {
-            sale_id: _levels_of(_counters(row))
+            sale_id: _levels_of(counters_of(row))
             for sale_id, row in zip(sale_ids, rows, strict=True)
             if row
         }
@@ -180,7 +189,10 @@ class RedisStock:
     async def stored_answer(self, sale_id: str, user_id: str, key: str) -> StoredAnswer | None:
         async with answering():
             stored = await _hget(self._redis, keys.answers(sale_id), f"{user_id}:{key}")
-        return StoredAnswer(stored[:24].decode(), stored[24:].decode()) if stored else None
+        if not stored:
+            return None
+        fingerprint = stored[:FINGERPRINT_BYTES].decode()
+        return StoredAnswer(fingerprint, answer_json(stored).decode())
 
     async def due_holds(self, sale_id: str, now_ms: int, limit: int) -> list[str]:
         """The longest overdue holds at `now_ms`, at most `limit`."""
@@ -205,7 +217,7 @@ class RedisStock:
         if fenced is None:
             return None
         return Snapshot(
-            counters=_counters(stock),
+            counters=counters_of(stock),
             reservations=(unpack_record(suffix.decode(), row) for suffix, row in records.items()),
             counts={field.decode(): int(count) for field, count in counts.items()},
             holds=holds,
@@ -224,15 +236,14 @@ class RedisStock:
             fenced, stock = await pipe.execute()
         if fenced is None:
             return None
-        return Snapshot(_counters(stock), None, {}, 0, fenced=fenced != b"0")
+        return Snapshot(counters_of(stock), None, {}, 0, fenced=fenced != b"0")
 
     # -- journal --------------------------------------------------------------------------------
 
     async def entries_after(self, sale_id: str, seq: int, limit: int) -> list[Entry]:
+        """The facts after number `seq`, at most `limit`."""
         async with answering():
-            found = await self._redis.xrange(keys.journal(sale_id), f"({seq}-0", "+", count=limit)
-        rows = cast("list[tuple[bytes, dict[bytes, bytes]]]", found)
-        return [unpack_entry(entry_id, pairs) for entry_id, pairs in rows]
+            return await facts_after(self._redis, sale_id, seq, limit)
 
     async def trim(self, sale_id: str, upto_seq: int) -> None:
         """Forget journal entries up to and with `upto_seq`; they must be safe in SQL."""
@@ -243,18 +254,19 @@ class RedisStock:
 
     # -- generations ----------------------------------------------------------------------------
 
-    async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing]:
-        """What Redis holds of each sale; a sale it does not know is left out."""
+    async def footings(self, sale_ids: Sequence[str]) -> dict[str, Footing | None]:
         async with answering():
             pipe = self._redis.pipeline(transaction=False)
             for sale_id in sale_ids:
                 pipe.hmget(keys.sale(sale_id), "stage", "generation", "fenced", "journal_seq")
-            rows = await pipe.execute()
-        return {
-            sale_id: Footing(int(row[1]), row[2] != b"0", int(row[3]))
-            for sale_id, row in zip(sale_ids, rows, strict=True)
-            if row[0] is not None
-        }
+            rows = _of_those_who_answer(await pipe.execute(raise_on_error=False))
+        found: dict[str, Footing | None] = {}
+        for sale_id, row in zip(sale_ids, rows, strict=True):
+            if row is None:
+                found[sale_id] = None
+            elif row[0] is not None:
+                found[sale_id] = Footing(int(row[1]), row[2] != b"0", int(row[3]))
+        return found
 
     async def begin(
         self, sale: Sale, counters: Mapping[Cell, Mapping[str, int]], *, seq: int, fenced: str
@@ -337,6 +349,14 @@ async def _hget(redis: Redis, key: str, field: str) -> bytes | None:
     return cast("bytes | None", await cast("Awaitable[object]", redis.hget(key, field)))
 
 
+def _of_those_who_answer(replies: Sequence[Any]) -> list[Any]:
+    """None in place of an error; raises the first when nobody has answered."""
+    errors = [reply for reply in replies if isinstance(reply, Exception)]
+    if errors and len(errors) == len(replies):
+        raise errors[0]
+    return [None if isinstance(reply, Exception) else reply for reply in replies]
+
+
 def _unpack_raw(packed: bytes) -> Any:  # noqa: ANN401 - a script's answer
     return msgpack.unpackb(packed, raw=True)
 
@@ -353,16 +373,6 @@ def _answer_fields(reservation: Reservation, answer: StoredAnswer | None) -> lis
     if answer is None:
         return []
     return [f"{reservation.user_id}:{key}" for key in (reservation.key, *answer.more_keys)]
-
-
-def _counters(row: dict[bytes, bytes]) -> dict[Cell, dict[str, int]]:
-    """The stock hash as cell → counter name → count."""
-    counters: dict[Cell, dict[str, int]] = {}
-    for field, value in row.items():
-        name, cell = field.decode().split(":", 1)
-        if name in COUNTERS:
-            counters.setdefault(cell_of_name(cell), {})[name] = int(value)
-    return counters
 
 
 def _levels_of(counters: dict[Cell, dict[str, int]]) -> dict[str, Level]:

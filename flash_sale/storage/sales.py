@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
 
 import orjson
-from sqlalchemy import Row, Update, func, insert, select, update
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Row, Select, Update, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flash_sale.channels import Cell
 from flash_sale.eligibility import Eligibility
@@ -21,17 +25,22 @@ from flash_sale.orders import (
 )
 from flash_sale.ports import Progress, StageChange, StockSums, StoredAnswer
 from flash_sale.sale import Phase, Sale, SaleSpec, SkuSpec, Stage
+from flash_sale.storage.returns import reopen_lost_returns, returned_pieces
 from flash_sale.storage.sql import sql_answering
 from flash_sale.storage.sums import stock_sums
 from flash_sale.storage.tables import order_keys, order_lines, orders, sale_skus, sales
 
 SALES_PER_ROOM_MAX = 200  # the newest; older ones are history, not part of a room's state
 OPEN_SALES_MAX = 2000  # duties visit each of them several times a second; no more can be created
+LATELY_S = 0.25  # so much later a sale that another worker made is seen by those who look often
+NEVER_READ: tuple[float, list[Progress]] = (float("-inf"), [])
 
 
 class SqlSales:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._lately: tuple[float, list[Progress]] = NEVER_READ
+        self._writes = 0
 
     async def add_sale(self, spec: SaleSpec, room_id: str, now_ms: int) -> Sale:
         """Store a draft (or, with a start time given, a scheduled sale).
@@ -56,7 +65,7 @@ class SqlSales:
             "eligibility": orjson.dumps(spec.eligibility.to_wire()).decode(),
         }
         try:
-            async with sql_answering(), self._engine.begin() as connection:
+            async with self._writing() as connection:
                 await connection.execute(insert(sales).values(row))
                 await connection.execute(insert(sale_skus), _sku_rows(spec))
                 open_count = select(func.count()).select_from(sales).where(sales.c.retired == 0)
@@ -82,7 +91,17 @@ class SqlSales:
         return [progress.sale for progress in reversed(found)]
 
     async def open_sales(self) -> list[Progress]:
-        return await self._find(sales.c.retired == 0, OPEN_SALES_MAX)
+        read_s, writes = monotonic(), self._writes
+        found = await self._progress_of(_OPEN)
+        if writes == self._writes:
+            self._lately = (read_s, found)
+        return found
+
+    async def open_sales_lately(self) -> list[Progress]:
+        read_s, found = self._lately
+        if monotonic() - read_s > LATELY_S:
+            return await self.open_sales()
+        return found
 
     async def progress(self, sale_id: str) -> Progress | None:
         found = await self._find(sales.c.sale_id == sale_id, 1)
@@ -90,12 +109,12 @@ class SqlSales:
 
     async def set_stage(self, sale_id: str, change: StageChange) -> None:
         """Follow the script; an older change arriving late changes nothing."""
-        async with sql_answering(), self._engine.begin() as connection:
+        async with self._writing() as connection:
             await connection.execute(stage_update(sale_id, change))
 
     async def set_announced(self, sale_id: str, phase: Phase, rev: int) -> None:
         told = {"announced": phase, "announced_rev": rev}
-        async with sql_answering(), self._engine.begin() as connection:
+        async with self._writing() as connection:
             await connection.execute(
                 update(sales)
                 .where(sales.c.sale_id == sale_id, sales.c.announced_rev <= rev)
@@ -103,20 +122,30 @@ class SqlSales:
             )
 
     async def next_generation(self, sale_id: str, expected: int, journal_seq: int) -> bool:
-        """Claim the next generation, its journal going on after `journal_seq`.
+        """Claim the next generation, its journal going on after `journal_seq`; pieces whose return
+        was lost with the old one are to be returned again.
 
         False when somebody else claimed it.
         """
-        async with sql_answering(), self._engine.begin() as connection:
+        async with self._writing() as connection:
             done = await connection.execute(
                 update(sales)
                 .where(sales.c.sale_id == sale_id, sales.c.generation == expected)
                 .values(generation=expected + 1, journal_seq=journal_seq)
             )
+            if done.rowcount == 1:
+                await reopen_lost_returns(connection, sale_id)
         return done.rowcount == 1
 
+    async def next_life(self) -> None:
+        """Redis began anew: what was read from it before may not be written down any more."""
+        async with self._writing() as connection:
+            await connection.execute(
+                update(sales).where(sales.c.retired == 0).values(life=sales.c.life + 1)
+            )
+
     async def retire(self, sale_id: str) -> None:
-        async with sql_answering(), self._engine.begin() as connection:
+        async with self._writing() as connection:
             await connection.execute(
                 update(sales).where(sales.c.sale_id == sale_id).values(retired=1)
             )
@@ -152,25 +181,33 @@ class SqlSales:
             again = select(order_keys).where(order_keys.c.order_id.in_(ids))
             for other in await connection.execute(again.order_by(order_keys.c.key)):
                 more[other.order_id].append(other.key)
+            back = await returned_pieces(connection, sale_id, ids)
         return [
-            (_reservation(row, by_order[row.order_id]), _stored_answer(row, more[row.order_id]))
+            (
+                replace(_reservation(row, by_order[row.order_id]), returned=back[row.order_id]),
+                _stored_answer(row, more[row.order_id]),
+            )
             for row in rows
         ]
 
-    async def _find(self, condition: object, limit: int) -> list[Progress]:
-        heard = (
-            select(func.max(orders.c.journal_seq))
-            .where(orders.c.sale_id == sales.c.sale_id)
-            .scalar_subquery()
-        )
-        chosen = (
-            select(sales, func.coalesce(heard, 0).label("seen"))
-            .where(condition)  # type: ignore[arg-type]
-            .order_by(sales.c.number.desc())
-            .limit(limit)
-        )
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that makes what was read before it old."""
+        try:
+            async with sql_answering(), self._engine.begin() as connection:
+                yield connection
+        finally:
+            self._writes += 1
+            self._lately = NEVER_READ
+
+    async def _find(self, condition: ColumnElement[bool], limit: int) -> list[Progress]:
+        return await self._progress_of(_chosen(condition, limit))
+
+    async def _progress_of(self, chosen: Select[Any]) -> list[Progress]:
         async with sql_answering(), self._engine.connect() as connection:
             rows = (await connection.execute(chosen)).all()
+            if not rows:
+                return []
             skus = await connection.execute(
                 select(sale_skus)
                 .where(sale_skus.c.sale_id.in_([row.sale_id for row in rows]))
@@ -187,6 +224,25 @@ class SqlSales:
             )
             for row in rows
         ]
+
+
+def _chosen(condition: ColumnElement[bool], limit: int) -> Select[Any]:
+    """The newest sales of which `condition` holds, each with how far SQL has heard of it."""
+    heard = (
+        select(func.max(orders.c.journal_seq))
+        .where(orders.c.sale_id == sales.c.sale_id)
+        .scalar_subquery()
+    )
+    return (
+        select(sales, func.coalesce(heard, 0).label("seen"))
+        .where(condition)
+        .order_by(sales.c.number.desc())
+        .limit(limit)
+    )
+
+
+# Made once: duties ask for it several times a second, and making it costs more than the answer.
+_OPEN = _chosen(sales.c.retired == 0, OPEN_SALES_MAX)
 
 
 def stage_update(sale_id: str, change: StageChange) -> Update:
@@ -256,6 +312,7 @@ def _sale(row: Row[tuple[object, ...]], skus: Sequence[SkuSpec]) -> Sale:
         rev=row.stage_seq,
         announced_rev=row.announced_rev,
         eligibility=Eligibility.from_wire(orjson.loads(row.eligibility)),
+        life=row.life,
         skus=tuple(skus),
     )
 

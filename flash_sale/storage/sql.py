@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Integer, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -18,11 +19,47 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flash_sale.errors import UNKNOWN_RETRY_MS, Refused
 
+# Statements that duties ask all the time are made once, with this as their limit: to make one costs
+# more than its answer when there is nothing to do.
+MOST = bindparam("most", type_=Integer)
+
 
 def insert_new(connection: AsyncConnection, table: Table, key: Sequence[str]) -> Any:  # noqa: ANN401
     """An INSERT that leaves a row with the same `key` as it is."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing(index_elements=list(key))
+
+
+async def insert_many(
+    connection: AsyncConnection,
+    table: Table,
+    key: Sequence[str],
+    columns: Sequence[str],
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Insert rows given as tuples; those whose `key` is there are left out.
+
+    Straight to the driver, which is what makes it quick: values are not looked at on their way.
+    """
+    if not rows:
+        return
+    numbered = connection.dialect.name == "postgresql"
+    statement = _insert_values(table.name, tuple(key), tuple(columns), numbered=numbered)
+    await connection.exec_driver_sql(statement, list(rows))
+
+
+@cache
+def _insert_values(
+    table: str, key: tuple[str, ...], columns: tuple[str, ...], *, numbered: bool
+) -> str:
+    """`numbered`: PostgreSQL's driver wants $1, $2, …; SQLite's wants question marks."""
+    marks = ", ".join(f"${n}" if numbered else "?" for n in range(1, len(columns) + 1))
+    into = f"INSERT INTO {table} ({_quoted(columns)})"
+    return f"{into} VALUES ({marks}) ON CONFLICT ({_quoted(key)}) DO NOTHING"
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 @asynccontextmanager

@@ -53,6 +53,7 @@ sales = Table(
     Column("paused", Integer, nullable=False, server_default="0"),
     Column("announced_rev", BigInteger, nullable=False, server_default="0"),
     Column("eligibility", Text, nullable=False, server_default="{}"),  # JSON: what is asked for
+    Column("life", Integer, nullable=False, server_default="0"),  # grows when Redis begins anew
     sqlite_autoincrement=True,
 )
 
@@ -100,6 +101,7 @@ stock_changes = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("channel", String(64), nullable=False, server_default="live"),  # of a transfer: from
     Column("to_channel", String(64)),  # of a transfer
+    Column("order_id", String(64)),  # of a restock: whose buyer gave the pieces back
 )
 
 # An order is the reservation that became a row: one per reservation, by construction.
@@ -178,6 +180,8 @@ payments = Table(
     Column("resolution", String(16)),
     Column("reference", String(255)),
     Column("refunded_cents", BigInteger, nullable=False, server_default="0"),
+    Column("captured_cents", BigInteger),  # what was really taken; none: what was due
+    Column("captured_currency", String(8)),
     Index("ix_payments_status", "status", "resolution", "created_ms"),
 )
 
@@ -210,8 +214,37 @@ refunds = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("asked_ms", BigInteger, nullable=False),
     Column("ended_ms", BigInteger),
+    Column("settled_ms", BigInteger),  # a person has seen to one that failed
+    Column("settled_by", String(64)),
+    Column("note", Text),
+    Column("coupons", String(16), nullable=False, server_default="used"),
     UniqueConstraint("payment_id", "key", name="uq_refunds_request"),
     Index("ix_refunds_status", "status", "asked_ms"),
+)
+
+# What buyers ask back. One of an order is open at a time.
+refund_requests = Table(
+    "refund_requests",
+    metadata,
+    Column("request_id", String(64), primary_key=True),
+    Column("order_id", String(64), nullable=False),
+    Column("room_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("fingerprint", String(24), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("lines", Text, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("decided_ms", BigInteger),
+    Column("decided_by", String(64)),
+    Column("refund_id", String(64)),
+    UniqueConstraint("order_id", "key", name="uq_refund_requests_request"),
+    Index("ix_refund_requests_room", "room_id", "status", "created_ms"),
 )
 
 # The sandbox bank's own books: what its customer pressed. A real bank keeps these itself.

@@ -33,7 +33,7 @@ from flash_sale.storage.queue_redis import RedisQueue
 from flash_sale.storage.redis import RedisStock
 from flash_sale.storage.refunds import SqlRefunds
 from flash_sale.storage.sales import SqlSales
-from flash_sale.storage.scripts import Scripts, source
+from flash_sale.storage.scripts import SETTLING, Scripts, source
 from flash_sale.storage.waitlist_redis import RedisWaitlist
 from flash_sale.storage.wiring_rewards import RewardParts, assemble_rewards
 from flash_sale.waiting_room import WaitingRoom
@@ -84,7 +84,7 @@ def assemble(
     source_of: Callable[[str], str] = source,
 ) -> FlashSale:
     """`redis` must not retry, and time out in about a second. `now_ms` is for tests only."""
-    hooks, scripts = Hooks(), Scripts(redis, source_of=source_of)
+    hooks, scripts = Hooks(), Scripts(redis, source_of=source_of, together=SETTLING)
     stock = RedisStock(redis, scripts)
     sales, orders, payments = SqlSales(engine), SqlOrders(engine), SqlPayments(engine)
     refunds, books = SqlRefunds(engine), SqlSandboxBooks(engine)
@@ -97,7 +97,8 @@ def assemble(
     recovery = Recovery(stock, sales, JournalConsumer(stock, sales, orders), hooks)
     scripts.on_forgotten = recovery.fence_lost
     reserving = ReserveEngine(stock, directory, hooks, Judge(numbers), new_token, now_ms)
-    parts = RewardParts(redis, engine, stock, directory, reserving, settler, payments, post)
+    offering = (hooks, reserving.require_eligible, new_token, now_ms)
+    parts = RewardParts(redis, engine, *shared, reserving, settler, refunding, post)
     queue = RedisQueue(redis, scripts)
     return FlashSale(
         hooks=hooks,
@@ -116,5 +117,5 @@ def assemble(
         rewards=assemble_rewards(parts, new_token, now_ms),
         queue=queue,
         waiting_room=WaitingRoom(SqlDoors(engine), queue, payment_secret, now_ms),
-        offers=Offers(RedisWaitlist(redis, scripts), stock, directory, hooks, new_token, now_ms),
+        offers=Offers(RedisWaitlist(redis, scripts), stock, directory, *offering),
     )

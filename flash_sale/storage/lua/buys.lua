@@ -33,16 +33,38 @@ local function wanted(lines, channel)
   return skus, need
 end
 
--- Why not, in order of precedence, or nil. `window` is why nobody may buy now, if so.
-local function refusal(window, user, skus, need, channel, eligible)
-  if window then return window end
-  if eligible ~= 1 then return 'not_eligible' end
-  for _, sku in ipairs(skus) do
-    local limit = stock_of(sku, channel)[5]
-    if limit > 0 and count_of(user .. ':' .. sku) + need[sku] > limit then return 'limit_reached' end
+-- Works out what is equal for all buys of one ask: most of a batch ask for the same. `window` is why
+-- nobody may buy now, if so; `times` are {created, pay by, expires} of a hold, `terms` their JSON.
+-- After it the ask has: refused, or its `wants` and the pieces of text that its holds are made of.
+local function look_at(ask, window, times, terms)
+  local _, lines, channel, eligible, off, discounts = unpack(ask)
+  local skus, need = wanted(lines, channel)
+  ask.refused = not skus and need or window or (eligible ~= 1 and 'not_eligible') or nil
+  if ask.refused then return end
+  local wants, amount, priced = {}, -off, {}
+  for n, sku in ipairs(skus) do
+    local row, cell = stock_of(sku, channel)
+    local want = { row = row, cell = cell, qty = need[sku], count = ':' .. sku, left = '"' .. sku .. '":' }
+    wants[n], priced[n] = want, { sku, want.qty, row[4] }
+    amount, ask.limited = amount + want.qty * row[4], ask.limited or row[5] > 0
   end
-  for _, sku in ipairs(skus) do
-    if need[sku] > stock_of(sku, channel)[1] then return 'sold_out' end
+  ask.wants = wants
+  ask.record = cmsgpack.pack(amount, times[1], times[2], times[3], priced, '')
+  ask.channel = cmsgpack.pack(channel)
+  ask.begins = ' ' .. whole(amount) .. terms
+  ask.ends = discounts ~= '' and '},"discounts":' .. discounts .. '}' or '}}'
+  ask.entry = { ask[1], ask.begins:sub(2), ask.ends, amount, priced, channel }
+end
+
+-- Why not, in order of precedence, or nil.
+local function refusal(ask, user)
+  if ask.refused then return ask.refused end
+  for _, want in ipairs(ask.wants) do
+    local limit = want.row[5]
+    if limit > 0 and count_of(user .. want.count) + want.qty > limit then return 'limit_reached' end
+  end
+  for _, want in ipairs(ask.wants) do
+    if want.qty > want.row[1] then return 'sold_out' end
   end
   return nil
 end

@@ -10,8 +10,11 @@ for _, item in ipairs(ask[2]) do
   if call('HSETNX', KEYS[6], id, packed) == 1 then
     if record[1] == 'held' then call('ZADD', KEYS[5], whole(record[7]), id) end
     if record[1] == 'held' or record[1] == 'paid' then
-      for _, line in ipairs(record[8]) do
-        call('HINCRBY', KEYS[4], record[2] .. ':' .. line[1], whole(line[2]))
+      local count = {} -- what the person bought less what they gave back
+      for _, line in ipairs(record[8]) do count[line[1]] = (count[line[1]] or 0) + line[2] end
+      for sku, qty in pairs(count) do
+        qty = qty - ((record[12] or {})[sku] or 0)
+        if qty > 0 then call('HINCRBY', KEYS[4], record[2] .. ':' .. sku, whole(qty)) end
       end
     end
     for _, field in ipairs(item[3]) do call('HSET', KEYS[3], field, item[4]) end

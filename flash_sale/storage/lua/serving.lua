@@ -31,7 +31,8 @@ end
 
 -- Offers what is available of the SKUs in `levels` first come first served, and sets their levels.
 -- Who may not have it any more (the limit per person) leaves the list; who wants more than there
--- is keeps the place, and the pieces go to the next.
+-- is keeps the place, and the pieces go to the next. A hold is offered once: a sale that was rebuilt
+-- may have it already, and the list, which stands beside it, not know that.
 local function serve_waiting(levels, now)
   if call('ZCARD', WAITING) == 0 then return end
   local sale = call('HMGET', KEYS[1], 'stage', 'start_ms', 'end_ms', 'hold_ms', 'pay_ms', 'currency', 'paused')
@@ -46,7 +47,10 @@ local function serve_waiting(levels, now)
       local user = member:match('^[^:]+:%d+:(.+)$')
       local waiter = cmsgpack.unpack(call('HGET', WAITERS, sku .. ':' .. user))
       local count = tonumber(call('HGET', KEYS[4], user .. ':' .. sku)) or 0
-      if limit > 0 and count + waiter[1] > limit then
+      if call('HEXISTS', KEYS[6], waiter[2]) == 1 then -- the list lost the end of its log, SQL did not
+        no_longer_waits(member, sku, user)
+        call('HSET', OFFERS, waiter[2], cmsgpack.pack({ 'offered', user, sku, waiter[1] }))
+      elseif limit > 0 and count + waiter[1] > limit then
         no_longer_waits(member, sku, user)
         call('HSET', OFFERS, waiter[2], cmsgpack.pack({ 'limit_reached', user, sku, waiter[1] }))
       elseif waiter[1] <= left then

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -11,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from server.database import make_engine
+from server.embedded import EmbeddedRedis
 from tests.contracts.flash_sale.shop import Shop
 
 
@@ -20,6 +22,14 @@ async def sale_redis(redis: Redis, redis_url: str) -> AsyncIterator[Redis]:
     client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_timeout=1.0)
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+def mortal_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    """A server of this test alone, to be killed."""
+    server = EmbeddedRedis.start(tmp_path)
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
+from flash_sale import audit
 from flash_sale.errors import Refused
 from flash_sale.storage import keys
 from tests.contracts.flash_sale.shop import Shop
@@ -85,8 +86,20 @@ async def test_lost_records_deadlines_and_counts_are_seen(busy: Shop, redis: Red
     assert "1 counts per person" in str((await busy.audit())["problems"])
     await redis.hdel(keys.reservations("s1"), "1-t1")  # type: ignore[misc]
     assert "sold counter" in str((await busy.audit())["problems"])
+
+
+async def test_a_sale_to_be_rebuilt_is_not_judged(
+    busy: Shop, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A false alarm would be no better than a false balance: ask again."""
+    monkeypatch.setattr(audit, "SETTLING_TRIES", 2)
+    await busy.drain()
     await redis.flushall()
-    assert (await busy.audit())["balanced"] is False
+    with pytest.raises(Refused) as refusal:
+        await busy.audit()
+    assert refusal.value.code == "unavailable"
+    await busy.sale.recovery.step()
+    assert (await busy.audit())["balanced"]
 
 
 async def test_an_unknown_sale_has_no_audit(shop: Shop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
+from flash_sale.eligibility import Buyer
 from flash_sale.errors import Refused
 from flash_sale.sale import Level
 from tests.contracts.flash_sale.shop import Shop, sku
@@ -136,7 +137,7 @@ async def test_pieces_moved_to_the_live_room_are_offered_first(shop: Shop) -> No
     await shop.open_sale(skus=(sku("a", stock=3, per_user=1, channels={"shop": 2}),))
     await shop.hold("first")
     for user in ("ann", "bob"):
-        await shop.sale.offers.join("s1", user, "a", 1)
+        await shop.sale.offers.join("s1", Buyer(user), "a", 1)
     way = {"from_channel": "shop", "to_channel": "live", "actor": "host"}
     _, live = await shop.sale.desk.transfer("s1", "a", 1, **way)  # type: ignore[arg-type]
     assert live.left == 0

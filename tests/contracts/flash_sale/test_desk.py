@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flash_sale.errors import Refused
-from flash_sale.sale import Level, Phase, SaleSpec, SkuSpec
+from flash_sale.sale import Level, Phase, SaleSpec, SkuSpec, Stage
+from flash_sale.storage.sales import LATELY_S, SqlSales
 from tests.contracts.flash_sale.shop import ROOM, START_MS, Shop, sku
 
 BASE = 1_010_000_000
@@ -76,10 +77,37 @@ async def test_moves_from_the_wrong_stage_are_conflicts(shop: Shop) -> None:
 
 
 async def test_a_sale_id_is_taken_once(shop: Shop) -> None:
-    await shop.open_sale()
+    await shop.open_sale(stock=10)
     with pytest.raises(Refused) as refusal:
-        await shop.open_sale()
+        await shop.open_sale(stock=11)
     assert refusal.value.code == "conflict"
+    with pytest.raises(Refused) as refusal:
+        await shop.sale.desk.create(spec(), "another-room", shop.now_ms)
+    assert refusal.value.code == "conflict"
+
+
+async def test_a_sale_asked_for_again_is_the_one_that_was_made(shop: Shop) -> None:
+    first = await shop.open_sale(stock=10)
+    await shop.hold("ann")
+    again = await shop.open_sale(stock=10)
+    assert (again.number, again.start_ms) == (first.number, first.start_ms)
+    assert (await shop.sale.desk.levels("s1"))["a"].left == 9
+    await shop.sale.desk.stop("s1")
+    assert (await shop.open_sale(stock=10)).stage is Stage.STOPPED
+
+
+async def test_a_sale_asked_for_again_waits_for_stock_that_redis_lost(shop: Shop) -> None:
+    """As after an answer that never came: Redis may lack the sale, and may have sold of it."""
+    await shop.open_sale(stock=10)
+    await shop.hold("ann")
+    await shop.sale.consumer.step()
+    await shop.redis.flushall()
+    with pytest.raises(Refused) as refusal:
+        await shop.open_sale(stock=10)
+    assert refusal.value.code == "unknown_outcome"
+    assert await shop.sale.recovery.step() == 1
+    await shop.open_sale(stock=10)
+    assert (await shop.sale.desk.levels("s1"))["a"].left == 9
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -176,3 +204,27 @@ async def test_a_sale_looks_like_this_to_the_room(shop: Shop) -> None:
             }
         ],
     }
+
+
+async def test_who_looks_often_sees_at_once_what_this_worker_wrote(shop: Shop) -> None:
+    sales = SqlSales(shop.database)
+    assert await sales.open_sales_lately() == []
+    await sales.add_sale(spec(), ROOM, shop.now_ms)
+    assert [progress.sale.sale_id for progress in await sales.open_sales_lately()] == ["s1"]
+    await sales.retire("s1")
+    assert await sales.open_sales_lately() == []
+
+
+async def test_who_looks_often_sees_a_moment_later_what_another_worker_wrote(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_s = 1000.0
+    monkeypatch.setattr("flash_sale.storage.sales.monotonic", lambda: at_s)
+    sales = SqlSales(shop.database)
+    assert await sales.open_sales_lately() == []
+    await SqlSales(shop.database).add_sale(spec(), ROOM, shop.now_ms)
+    at_s += LATELY_S
+    assert await sales.open_sales_lately() == []
+    at_s += 0.001
+    assert [progress.sale.sale_id for progress in await sales.open_sales_lately()] == ["s1"]
+    assert len(await sales.open_sales()) == 1

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import shutil
-import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,17 +16,9 @@ from redis.backoff import NoBackoff
 from flash_sale.errors import Refused
 from flash_sale.storage import keys
 from server.database import make_engine
-from server.embedded import EmbeddedRedis, answers_ping
+from server.embedded import EmbeddedRedis
+from tests.contracts.flash_sale.mortal import kill, start_again, the_log
 from tests.contracts.flash_sale.shop import Shop
-from tests.waiting import until
-
-
-@pytest.fixture
-def mortal_redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
-    """A server of this test alone, to be killed."""
-    server = EmbeddedRedis.start(tmp_path)
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -41,16 +31,6 @@ async def mortal(mortal_redis: EmbeddedRedis, sqlite_template: Path) -> AsyncIte
     yield Shop(client, engine, itertools.count(1))
     await client.aclose()
     await engine.dispose()
-
-
-def kill(server: EmbeddedRedis) -> None:
-    os.kill(server.pid, signal.SIGKILL)
-    until(lambda: not server.alive())
-
-
-def start_again(server: EmbeddedRedis) -> None:
-    until(lambda: server.revive() or server.alive())
-    until(lambda: answers_ping(server.socket))
 
 
 async def test_a_kill_with_intact_data_changes_nothing(
@@ -84,7 +64,7 @@ async def test_data_that_went_back_in_time_is_fenced_before_the_first_buy(
     """The log's tail is cut off, as by a power cut that took what the disk had promised."""
     shop = mortal
     await shop.open_sale(stock=3)
-    log = next(mortal_redis.directory.glob("appendonlydir/*.incr.aof"))
+    log = the_log(mortal_redis)
     await shop.hold("ann")
     await shop.drain()
     size_then = log.stat().st_size

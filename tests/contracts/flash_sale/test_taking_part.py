@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from flash_sale.eligibility import Eligibility
+from flash_sale.eligibility import Buyer, Eligibility
 from flash_sale.errors import Refused
 from flash_sale.sale import SaleSpec
 from tests.contracts.flash_sale.shop import ROOM, START_MS, Shop, sku
@@ -33,11 +33,24 @@ async def test_only_who_has_paid_before_may_buy(shop: Shop, redis: Redis) -> Non
     assert codes == ["held", "not_eligible", "held"]
 
 
+async def test_who_may_not_buy_may_not_wait_either(shop: Shop) -> None:
+    await shop.open_sale(stock=1, eligibility=Eligibility(follower=True, roles=("viewer",)))
+    follower = Buyer("ann", follower=True)
+    assert (await shop.sale.engine.reserve("s1", follower, [("a", 1)], "k")).code == "held"
+    assert await shop.sale.offers.join("s1", Buyer("cy", follower=True), "a", 1) == 0
+    for stranger in (Buyer("bob"), Buyer("eve", "guest", follower=True)):
+        with pytest.raises(Refused, match="not_eligible"):
+            await shop.sale.offers.join("s1", stranger, "a", 1)
+        with pytest.raises(Refused, match="not_eligible"):
+            await shop.sale.engine.require_eligible("s1", stranger)
+    with pytest.raises(Refused, match="not_found"):
+        await shop.sale.engine.require_eligible("none", follower)
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "rules",
     [
-        Eligibility(follower=True),
         Eligibility(roles=("a b",)),
         Eligibility(tiers=tuple(f"t{n}" for n in range(21))),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -181,8 +182,9 @@ async def test_an_ended_line_is_over(shop: Shop) -> None:
 
 async def test_a_door_is_made_once(shop: Shop) -> None:
     door = await doored(shop)
+    await shop.sale.waiting_room.add(replace(door, seed="ff" * 32))  # the first seed stays
     with pytest.raises(Refused, match="conflict"):
-        await shop.sale.waiting_room.add(door)
+        await shop.sale.waiting_room.add(replace(door, rate_per_s=door.rate_per_s + 1))
     assert await shop.another_worker().sale.waiting_room.door("s1") == door
     assert await shop.sale.waiting_room.door("other") is None
 

@@ -1,4 +1,4 @@
-"""A shop in a street of banks: the sandbox, Stripe, WeChat Pay, Alipay, each with its letters."""
+"""A shop that takes every provider, each with its letters: sandbox, Stripe, WeChat Pay, Alipay."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.flash_sale.gateways import AlipayGateway, Letter, StripeGateway, Wech
 PROVIDERS = ("sandbox", "stripe", "wechat", "alipay")
 
 
-class Street(Shop):
+class ShopWithBanks(Shop):
     """A shop whose buyers may choose among all providers."""
 
     def __init__(self, redis: Redis, engine: AsyncEngine) -> None:

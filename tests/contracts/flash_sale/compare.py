@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import orjson
+
 from flash_sale.channels import Cell
-from flash_sale.orders import ReservationState
-from flash_sale.ports import Snapshot
+from flash_sale.orders import Reservation, ReservationState
+from flash_sale.ports import Entry, Snapshot
 from flash_sale.sale import Phase, Sale, SkuSpec, Stage
-from flash_sale.stock import Book
+from flash_sale.stock import Book, Held
 from tests.contracts.flash_sale.shop import START_MS
 
 
@@ -40,8 +42,10 @@ def compare_counters(book: Book, snapshot: Snapshot) -> None:
     assert all(shelf.balanced for shelf in book.shelves.values())
 
 
-def compare_records(book: Book, snapshot: Snapshot, limits: Mapping[str, int]) -> None:
-    """States, deadlines, counts per person within `limits` by SKU, number of holds."""
+def compare_records(
+    book: Book, snapshot: Snapshot, limits: Mapping[str, int]
+) -> dict[str, Reservation]:
+    """States, deadlines, counts per person within `limits` by SKU, number of holds; the records."""
     assert snapshot.reservations is not None
     records = {record.suffix: record for record in snapshot.reservations}
     assert {s: r.state for s, r in records.items()} == {
@@ -56,12 +60,50 @@ def compare_records(book: Book, snapshot: Snapshot, limits: Mapping[str, int]) -
         if record.state in (ReservationState.HELD, ReservationState.PAID):
             for line in record.lines:
                 owned[f"{record.user_id}:{line.sku_id}"] += line.qty
-    assert snapshot.counts == dict(owned)
+        assert dict(record.returned) == book.reservations[record.suffix].returned
+        for sku_id, qty in record.returned:
+            owned[f"{record.user_id}:{sku_id}"] -= qty
+    assert snapshot.counts == {field: n for field, n in owned.items() if n}
     for sku_id, per_user in limits.items():
         mine = [n for field, n in owned.items() if field.endswith(f":{sku_id}")]
         assert all(n <= per_user for n in mine if per_user)
     held = sum(r.state is ReservationState.HELD for r in records.values())
     assert snapshot.holds == held
+    return records
+
+
+def compare_journalled(book: Book, entry: Entry, told: Mapping[str, bytes]) -> None:
+    """A hold's fact in the journal: what was promised, and to whom, byte for byte."""
+    assert entry.reservation is not None
+    made, kept = entry.reservation, book.reservations[entry.reservation.suffix]
+    assert (made.state, made.user_id, made.key) == (ReservationState.HELD, kept.user_id, kept.key)
+    assert (made.amount_cents, made.channel) == (kept.amount_cents, kept.channel)
+    assert (made.created_ms, made.pay_by_ms) == (kept.created_ms, kept.pay_by_ms)
+    assert tuple((line.sku_id, line.qty) for line in made.lines) == kept.lines
+    assert made.journal_seq == entry.seq
+    assert entry.answer is not None
+    if made.suffix.partition("-")[2].startswith("w"):  # offered to who waited: nobody had asked
+        assert made.suffix not in told
+    else:
+        assert entry.answer.json.encode() == told[made.suffix]
+
+
+def as_sent(answer: Held | str) -> bytes:
+    """The specification's answer as the script sends it: a hold as JSON, a refusal as its code."""
+    if isinstance(answer, str):
+        return answer.encode()
+    return orjson.dumps(
+        {
+            "status": "held",
+            "reservation_id": f"r{answer.suffix}",
+            "order_id": f"o{answer.suffix}",
+            "amount_cents": answer.amount_cents,
+            "currency": "CNY",
+            "expires_ms": answer.expires_ms,
+            "pay_by_ms": answer.pay_by_ms,
+            "left": dict(answer.left),
+        }
+    )
 
 
 def a_draft(sale_id: str, wares: tuple[SkuSpec, ...], hold_ms: int, pay_ms: int) -> Sale:
