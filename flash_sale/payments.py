@@ -18,6 +18,10 @@ from flash_sale.errors import Refused
 
 SIGNATURE_AGE_S_MAX = 300  # callbacks older or newer than this may be replays
 CALLBACK_BYTES_MAX = 8192
+PAYMENTS_PER_ORDER_MAX = (
+    20  # tries to pay one order; each is asked about before the order is closed
+)
+CALLBACK_CENTS_MAX = 2**53 - 1  # of no currency; more is no sum, and no column would take it
 SIGNATURE_HEADER = "X-Liveroom-Signature"
 _SIGNATURE_PATTERN = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
@@ -40,7 +44,8 @@ class Resolution(StrEnum):
 class Payment:
     """One attempt to pay an order, in cents. Money is in once the status is SUCCEEDED.
 
-    `reference` is the provider's own id of it; `refunded_cents` counts refunds that did not fail.
+    `reference` is the provider's own id of it; `refunded_cents` counts refunds that did not fail;
+    `captured_cents` and `captured_currency` are what was really taken (None: what was due).
     """
 
     payment_id: str
@@ -54,6 +59,18 @@ class Payment:
     resolution: Resolution | None = None
     reference: str | None = None
     refunded_cents: int = 0
+    captured_cents: int | None = None
+    captured_currency: str | None = None
+
+    @property
+    def due(self) -> tuple[int, str]:
+        return self.amount_cents, self.currency
+
+    @property
+    def taken(self) -> tuple[int, str]:
+        """The money that is there once it is captured: what a refund gives back."""
+        cents = self.amount_cents if self.captured_cents is None else self.captured_cents
+        return cents, self.captured_currency or self.currency
 
 
 class Callback(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
@@ -69,6 +86,10 @@ class Callback(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     amount_cents: int
     currency: str
     ts: int
+
+    @property
+    def sum(self) -> tuple[int, str]:
+        return self.amount_cents, self.currency
 
 
 def sign(secret: bytes, body: bytes, at_s: int) -> str:
@@ -105,15 +126,31 @@ def parse_callback(body: bytes) -> Callback:
     return callback
 
 
-def match_callback(payment: Payment | None, provider: str, callback: Callback) -> Payment:
-    """The payment a callback is about; raises `Refused` when it is another order or sum."""
+def require_sum(callback: Callback) -> None:
+    """Raise `Refused("bad_request")` for a number of cents that no books can hold."""
+    if abs(callback.amount_cents) > CALLBACK_CENTS_MAX:
+        raise Refused("bad_request", "The callback's sum is none.")
+
+
+def subject_of(payment: Payment | None, provider: str, callback: Callback) -> Payment:
+    """The payment a callback is about; raises `Refused("not_found")` when it is another's."""
     if payment is None or payment.provider != provider:
         raise Refused("not_found", "No such payment.")
     if payment.order_id != callback.order_id:
         raise Refused("not_found", "The payment belongs to another order.")
-    if (payment.amount_cents, payment.currency) != (callback.amount_cents, callback.currency):
-        raise Refused("amount_mismatch", "The sum is not the order's.")
     return payment
+
+
+def match_callback(payment: Payment | None, provider: str, callback: Callback) -> Payment:
+    """`subject_of`, and the sum must be the one that is due: else `Refused("amount_mismatch")`."""
+    its = subject_of(payment, provider, callback)
+    if its.due != callback.sum:
+        raise amount_mismatch()
+    return its
+
+
+def amount_mismatch() -> Refused:
+    return Refused("amount_mismatch", "The sum is not the order's.")
 
 
 def _digest(secret: bytes, body: bytes, at_s: str) -> str:

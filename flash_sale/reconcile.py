@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 
 from flash_sale.errors import Refused
-from flash_sale.payments import Payment, match_callback
+from flash_sale.payments import Payment, subject_of
 from flash_sale.ports import PaymentLedger, PaymentProvider
 from flash_sale.refunding import Refunding
 from flash_sale.refunds import RefundStatus
@@ -64,8 +64,8 @@ class Reconciler:
             news = await provider.query(payment) if provider is not None else None
             if news is None:
                 return 0
-            match_callback(payment, payment.provider, news)
-            await self._settler.learn(payment, news, now_ms)
+            its = subject_of(payment, payment.provider, news)
+            await self._settler.learn(its, news, now_ms)
         except Exception as trouble:  # one bank's silence must not stop the others
             log.warning("payment %s waits: %r", payment.payment_id, trouble)
             return 0

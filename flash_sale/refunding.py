@@ -7,7 +7,9 @@ transaction, and whatever a crash leaves half-way the reconciler takes up by `st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from flash_sale.channels import LIVE
 from flash_sale.directory import SaleDirectory
 from flash_sale.errors import Refused, not_found
 from flash_sale.orders import Order, suffix_of
@@ -17,13 +19,23 @@ from flash_sale.ports import (
     OrderLedger,
     PaymentLedger,
     PaymentProvider,
-    RefundLedger,
     StockStore,
 )
-from flash_sale.refunds import Refund, RefundAsk, RefundStatus, StockReturn, plan
+from flash_sale.ports_refunds import RefundLedger
+from flash_sale.refunds import (
+    Refund,
+    RefundAsk,
+    RefundStatus,
+    Settling,
+    StockReturn,
+    plan,
+    require_pieces_left,
+    restock_key,
+)
 from flash_sale.settlement import REFUND_RANDOM_BYTES
 
 BATCH_REFUNDS_MAX = 100
+FAILED_LISTED_MAX = 200
 ASK_AGAIN_MS = 5000  # a refund without an end is asked about this often at its provider
 
 
@@ -46,14 +58,23 @@ class Refunding:
         self._payments = payments
         self._refunds = refunds
         self._providers = providers
-        self._hooks = hooks
+        self.hooks = hooks
         self._new_token = new_token
         self._now_ms = now_ms
 
     async def request(
-        self, order_id: str, ask: RefundAsk, *, actor: str, key: str, now_ms: int
+        self,
+        order_id: str,
+        ask: RefundAsk,
+        *,
+        actor: str,
+        key: str,
+        now_ms: int,
+        ends: str | None = None,
     ) -> dict[str, object]:
         """Refund a paid order or a part of it; the same `key` gives the same refund.
+
+        `ends` is the buyer's request that is granted with it.
 
         The answer's `status` is pending when the provider has not said yet how it ended.
         Refused: not_found, conflict (not paid, or more than is left), bad_request, key_reused.
@@ -64,7 +85,7 @@ class Refunding:
         if order.payment_id is None:
             raise Refused("conflict", "The order is not paid.")
         refund, is_new = await self._refunds.open(
-            order.payment_id, key, self._maker(order, ask, actor, key, now_ms), now_ms
+            order.payment_id, key, self._maker(order, ask, actor, key, now_ms), now_ms, ends
         )
         if refund.fingerprint != ask.fingerprint():
             raise Refused("key_reused", "This key was used for another refund.")
@@ -78,6 +99,45 @@ class Refunding:
     async def of_order(self, order_id: str) -> list[dict[str, object]]:
         return [refund.to_wire() for refund in await self._refunds.refunds_of(order_id)]
 
+    async def failed(self, room_id: str) -> list[dict[str, object]]:
+        """What a provider refused and nobody has seen to yet, oldest first."""
+        found = await self._refunds.failed(room_id, FAILED_LISTED_MAX)
+        return [refund.to_wire() for refund in found]
+
+    async def failed_count(self) -> int:
+        return await self._refunds.failed_count()
+
+    async def find(self, refund_id: str) -> Refund:
+        """Refused not_found."""
+        refund = await self._refunds.refund(refund_id)
+        if refund is None:
+            raise not_found("refund")
+        return refund
+
+    async def settle(self, refund_id: str, settling: Settling, now_ms: int) -> dict[str, object]:
+        """Take a refused refund off the list because a person has seen to it; a repeat is fine.
+
+        Refused: not_found, conflict (it did not fail, was settled otherwise, is owed, or went
+        back another way since: money or pieces).
+        """
+        refund = await self.find(refund_id)
+        order = await self._orders.order(refund.order_id)
+
+        def check(earlier: Sequence[Refund]) -> None:
+            if order is not None:
+                require_pieces_left(order, earlier, refund)
+
+        won = await self._refunds.settle(refund, settling, now_ms, check)
+        after = await self.find(refund_id)
+        same = (after.status is RefundStatus.SETTLED, after.note) == (settling.paid, settling.note)
+        if not won and (after.settled_ms is None or not same):
+            raise Refused("conflict", "Only a failed refund can be settled, and once.")
+        if won and after.status is RefundStatus.SETTLED:
+            await self._tell(after.order_id)
+            if after.stock is StockReturn.RETURNING:
+                await self._soon(after)
+        return (await self.find(refund_id)).to_wire()
+
     async def carry_out(self, refund: Refund, now_ms: int) -> RefundStatus:
         """Ask the provider once and act on what it says. Raises what the provider raises."""
         payment = await self._payments.payment(refund.payment_id)
@@ -87,22 +147,29 @@ class Refunding:
         status = await provider.refund(refund, payment)
         if status is RefundStatus.PENDING:
             return status
-        if await self._refunds.finish(refund, status, now_ms) and refund.key is not None:
+        won = await self._refunds.finish(refund, status, now_ms)
+        if won and status is RefundStatus.FAILED:
+            await self._alert(refund)
+        if won and refund.key is not None:
             await self._tell(refund.order_id)
         if status is RefundStatus.SUCCEEDED and refund.stock is StockReturn.RETURNING:
             await self.return_stock(refund)
         return status
 
     async def return_stock(self, refund: Refund) -> None:
-        """Put the pieces of a refund back on sale, once. Refused unknown_outcome: try again."""
+        """Put the pieces of a refund back where they were sold from, once; they no longer count
+        against the buyer's limit. Refused unknown_outcome: try again."""
         found = suffix_of(refund.order_id)
         sale = await self._directory.find_number(found[1]) if found else None
         sale = await self._directory.again(sale.sale_id) if sale is not None else None
         if sale is None or sale.retired:
             await self._refunds.settle_stock(refund.refund_id, StockReturn.IMPOSSIBLE)
             return
+        order = await self._orders.order(refund.order_id)
+        if order is None:
+            raise not_found("order")
         for sku_id, qty in refund.lines:
-            await self._restock(sale.sale_id, sale.room_id, refund, sku_id, qty)
+            await self._restock(order, refund, sku_id, qty)
         await self._refunds.settle_stock(refund.refund_id, StockReturn.RETURNED)
 
     async def pending(self, now_ms: int) -> list[Refund]:
@@ -137,19 +204,18 @@ class Refunding:
                 actor=actor,
                 lines=planned.lines,
                 stock=ask.stock,
+                coupons=ask.coupons,
             )
 
         return make
 
-    async def _restock(
-        self, sale_id: str, room_id: str, refund: Refund, sku_id: str, qty: int
-    ) -> None:
-        key = f"refund {refund.refund_id} {sku_id}"
-        if await self._refunds.was_restocked(sale_id, key):
+    async def _restock(self, order: Order, refund: Refund, sku_id: str, qty: int) -> None:
+        key = restock_key(refund.refund_id, sku_id)
+        if await self._refunds.was_restocked(order.sale_id, key):
             return
         try:
             level = await self._stock.adjust(
-                sale_id,
+                order.sale_id,
                 "restock",
                 sku_id,
                 qty,
@@ -157,15 +223,30 @@ class Refunding:
                 actor=refund.actor,
                 reason=f"refund: {refund.reason}",
                 now_ms=self._now_ms() if self._now_ms is not None else 0,
+                channel=order.channel,
+                suffix=order.suffix,
             )
         except Refused as refusal:
             if refusal.code != "conflict":
                 raise
             await self._refunds.settle_stock(refund.refund_id, StockReturn.IMPOSSIBLE)
             return
-        self._hooks.on_stock(sale_id, room_id, {sku_id: level})
+        if order.channel == LIVE:
+            self.hooks.on_stock(order.sale_id, order.room_id, {sku_id: level})
+
+    async def _soon(self, refund: Refund) -> None:
+        try:
+            await self.return_stock(refund)
+        except Refused:  # the reconciler does it
+            return
+
+    async def _alert(self, refund: Refund) -> None:
+        order = await self._orders.order(refund.order_id)
+        if order is not None:
+            failed = replace(refund, status=RefundStatus.FAILED)
+            self.hooks.on_refund_failed(order.room_id, failed.to_wire())
 
     async def _tell(self, order_id: str) -> None:
         order = await self._orders.order(order_id)
         if order is not None:
-            self._hooks.on_order(order.to_wire())
+            self.hooks.on_order(order.to_wire())

@@ -23,11 +23,16 @@ REFUND_QTY_MAX = 1_000_000
 
 
 class RefundStatus(StrEnum):
-    """PENDING until the provider says how it ended. Only PENDING is left."""
+    """PENDING until the provider says how it ended; a FAILED one is SETTLED once a person has
+    seen to it that the money went back another way."""
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    SETTLED = "settled"
+
+
+DONE = (RefundStatus.SUCCEEDED, RefundStatus.SETTLED)  # the money is back
 
 
 class RefundReason(StrEnum):
@@ -54,6 +59,14 @@ class StockReturn(StrEnum):
     IMPOSSIBLE = "impossible"  # the sale is closed for good, or would have too many pieces
 
 
+class CouponReturn(StrEnum):
+    """What happens to the order's coupons once all of its money is back: they stay used unless
+    somebody decided otherwise. One that has lapsed by then comes back lapsed."""
+
+    USED = "used"
+    RETURNED = "returned"
+
+
 @dataclass(frozen=True, slots=True)
 class Refund:
     """Money to give back, in cents. `key` is None when the server decided by itself."""
@@ -71,6 +84,10 @@ class Refund:
     actor: str = ""
     lines: tuple[tuple[str, int], ...] = ()
     stock: StockReturn = StockReturn.KEPT
+    settled_ms: int | None = None
+    settled_by: str | None = None
+    note: str | None = None
+    coupons: CouponReturn = CouponReturn.USED
 
     def to_wire(self) -> dict[str, object]:
         return {
@@ -83,8 +100,17 @@ class Refund:
             "status": self.status.value,
             "lines": [{"sku_id": sku_id, "qty": qty} for sku_id, qty in self.lines],
             "stock": self.stock.value,
+            "coupons": self.coupons.value,
             "created_ms": self.created_ms,
+            "settled_ms": self.settled_ms,
+            "settled_by": self.settled_by,
+            "note": self.note,
         }
+
+
+def restock_key(refund_id: str, sku_id: str) -> str:
+    """Under which the pieces of a refund come back once."""
+    return f"refund {refund_id} {sku_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +121,26 @@ class RefundAsk:
     amount_cents: int | None = None
     lines: tuple[tuple[str, int], ...] = ()
     stock: StockReturn = StockReturn.KEPT
+    coupons: CouponReturn = CouponReturn.USED
 
     def fingerprint(self) -> str:
         """Equal for equal asks, so that a key cannot stand for two different ones."""
-        text = msgspec.json.encode([self.reason, self.amount_cents, self.lines, self.stock])
+        back = [self.coupons] if self.coupons is not CouponReturn.USED else []
+        text = msgspec.json.encode([self.reason, self.amount_cents, self.lines, self.stock, *back])
         return hashlib.sha256(text).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What a person says of a refund that its provider refused for good.
+
+    `paid`: the money went back another way. Otherwise nothing is owed any more, which can only be
+    said of a refund that staff asked for.
+    """
+
+    paid: bool
+    note: str
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +160,7 @@ def plan(order: Order, payment: Payment, earlier: Sequence[Refund], ask: RefundA
     left_cents = payment.amount_cents - sum(refund.amount_cents for refund in counted)
     pieces = _pieces_left(order, counted)
     lines = _asked_lines(ask, pieces)
-    amount_cents = _asked_cents(order, ask, lines, left_cents)
+    amount_cents = _asked_cents(ask, _worth_cents(order, lines, pieces), left_cents)
     if not 1 <= amount_cents <= left_cents:
         raise Refused(
             "conflict", "More than is left to refund.", details={"left_cents": left_cents}
@@ -127,6 +168,14 @@ def plan(order: Order, payment: Payment, earlier: Sequence[Refund], ask: RefundA
     if ask.stock is StockReturn.RETURNING and not lines:
         raise Refused("bad_request", "Stock can only be returned for named lines.")
     return RefundPlan(amount_cents, lines)
+
+
+def require_pieces_left(order: Order, earlier: Sequence[Refund], refund: Refund) -> None:
+    """Refused conflict when pieces of a failed refund were given back by another one since."""
+    counted = [one for one in earlier if one.status is not RefundStatus.FAILED]
+    left = _pieces_left(order, counted)
+    if any(qty > left[sku_id] for sku_id, qty in refund.lines):
+        raise Refused("conflict", "These pieces were refunded again since.")
 
 
 def _pieces_left(order: Order, counted: Sequence[Refund]) -> Counter[str]:
@@ -156,10 +205,7 @@ def _asked_lines(ask: RefundAsk, pieces: Counter[str]) -> tuple[tuple[str, int],
     return tuple(sorted(asked.items()))
 
 
-def _asked_cents(
-    order: Order, ask: RefundAsk, lines: tuple[tuple[str, int], ...], left_cents: int
-) -> int:
-    worth_cents = sum(_worth_cents(order, sku_id, qty) for sku_id, qty in lines)
+def _asked_cents(ask: RefundAsk, worth_cents: int, left_cents: int) -> int:
     if ask.amount_cents is None:
         return worth_cents if ask.lines else left_cents
     if type(ask.amount_cents) is not int or ask.amount_cents < 1:
@@ -169,8 +215,16 @@ def _asked_cents(
     return ask.amount_cents
 
 
-def _worth_cents(order: Order, sku_id: str, qty: int) -> int:
-    """What so many pieces of a SKU really cost, discounts taken off, rounded down."""
-    lines = [line for line in order.lines if line.sku_id == sku_id]
-    paid_cents = sum(line.paid_cents or line.qty * line.unit_cents for line in lines)
-    return paid_cents * qty // sum(line.qty for line in lines)
+def _worth_cents(order: Order, lines: Sequence[tuple[str, int]], pieces: Counter[str]) -> int:
+    """What the pieces of `lines` really cost, discounts taken off; `pieces` are those left.
+
+    Rounded by what the pieces cost so far: given back one by one they come to what was paid.
+    """
+    worth = 0
+    for sku_id, qty in lines:
+        mine = [line for line in order.lines if line.sku_id == sku_id]
+        paid_cents = sum(line.paid_cents or line.qty * line.unit_cents for line in mine)
+        bought = sum(line.qty for line in mine)
+        before = bought - pieces[sku_id]
+        worth += paid_cents * (before + qty) // bought - paid_cents * before // bought
+    return worth

@@ -11,7 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from flash_sale.directory import SaleDirectory
 from flash_sale.errors import Refused, unknown_outcome
 from flash_sale.orders import OrderMove, ReservationState, suffix_of
-from flash_sale.payments import Callback, Payment, PaymentStatus, Resolution, match_callback
+from flash_sale.payments import (
+    Callback,
+    Payment,
+    PaymentStatus,
+    Resolution,
+    amount_mismatch,
+    subject_of,
+)
 from flash_sale.ports import (
     Hooks,
     OrderLedger,
@@ -60,6 +67,12 @@ class Settler:
         """
         if payment.resolution is not None:
             return payment.resolution
+        if payment.taken != payment.due:
+            right = payment.taken[1] == payment.currency
+            await self._become_refund(
+                payment, "wrong_amount" if right else "wrong_currency", now_ms
+            )
+            return Resolution.REFUND
         sale, suffix = await self._subject(payment)
         settlement = await self._take(sale, suffix, payment)
         if settlement.outcome in ("paid", "already"):
@@ -69,7 +82,9 @@ class Settler:
             sale = await self._directory.again(sale.sale_id) or sale
         if settlement.outcome in ("missing", "fenced", "held") and not sale.retired:
             raise unknown_outcome()
-        await self._become_refund(payment, settlement.outcome, now_ms)
+        second = settlement.outcome == "other"
+        reason = "second_payment" if second else f"too_late_{settlement.outcome}"
+        await self._become_refund(payment, reason, now_ms, moves_order=not second)
         return Resolution.REFUND
 
     async def close(self, payments: Sequence[Payment], now_ms: int) -> set[str]:
@@ -85,8 +100,13 @@ class Settler:
         return keep
 
     async def learn(self, payment: Payment, news: Callback, now_ms: int) -> Resolution | None:
-        """Act on what a provider says of a payment of the right order and sum."""
+        """Act on what a provider says of a payment: money of another sum than is due goes back.
+
+        Refused amount_mismatch: it says that nothing at all was captured.
+        """
         if news.status == "succeeded":
+            if news.amount_cents < 1:
+                raise amount_mismatch()
             await self._payments.capture(payment.provider, news, now_ms)
             captured = await self._payments.payment(payment.payment_id)
             return await self.finish(captured or payment, now_ms)
@@ -99,7 +119,8 @@ class Settler:
         sale = await self._directory.find_number(found[1]) if found else None
         if found is None or sale is None:
             raise Refused("not_found", "The payment's sale is not known.")
-        return sale, found[0]
+        fresh = await self._directory.again(sale.sale_id)  # its life, before stock is taken in it
+        return fresh or sale, found[0]
 
     async def _take(self, sale: Sale, suffix: str, payment: Payment) -> Settlement:
         script_ms = self._now_ms() if self._now_ms is not None else 0
@@ -128,6 +149,7 @@ class Settler:
                 at_ms=now_ms,
                 journal_seq=seq,
                 payment_id=payment.payment_id,
+                taken_in=sale if move is OrderMove.RECLAIM else None,
             ):
                 break
         resolved = await self._payments.resolve_as_order(payment.payment_id)
@@ -136,19 +158,22 @@ class Settler:
         if resolved:  # once in all; the order may have been moved by the journal or a second call
             await self._tell(payment.order_id)
 
-    async def _become_refund(self, payment: Payment, outcome: str, now_ms: int) -> None:
+    async def _become_refund(
+        self, payment: Payment, reason: str, now_ms: int, *, moves_order: bool = False
+    ) -> None:
+        cents, currency = payment.taken
         refund = Refund(
             refund_id=f"rf-{self._new_token(REFUND_RANDOM_BYTES)}",
             payment_id=payment.payment_id,
             order_id=payment.order_id,
-            amount_cents=payment.amount_cents,
-            currency=payment.currency,
-            reason="second_payment" if outcome == "other" else f"too_late_{outcome}",
+            amount_cents=cents,
+            currency=currency,
+            reason=reason,
             created_ms=now_ms,
         )
         if not await self._payments.resolve_as_refund(refund):
             return
-        if outcome != "other":
+        if moves_order:
             await self._orders.move(payment.order_id, OrderMove.REFUND, at_ms=now_ms)
         await self._tell(payment.order_id)
 
@@ -178,9 +203,10 @@ class Settler:
 
     async def _unpaid(self, payment: Payment, news: Callback, now_ms: int) -> bool:
         try:
-            match_callback(payment, payment.provider, news)
-        except Refused as refusal:  # another sum was taken: not this order's money
+            await self.learn(subject_of(payment, payment.provider, news), news, now_ms)
+        except Refused as refusal:
+            if refusal.code not in ("amount_mismatch", "not_found"):
+                raise
             await self._payments.record_event(payment.provider, news, refusal.code, now_ms)
             return True
-        await self.learn(payment, news, now_ms)
-        return news.status != "succeeded"
+        return news.status != "succeeded" or news.sum != payment.due  # another sum went back

@@ -17,9 +17,10 @@ from flash_sale.errors import Refused, not_found
 from flash_sale.payments import SIGNATURE_HEADER, sign
 from flash_sale.ports import Post
 
+ORDER_EVENTS = ("placed", "paid", "cancelled", "expired", "refunded", "ready_to_ship")
+REFUND_EVENTS = ("requested", "decided", "failed")
 EVENTS = frozenset(
-    f"order.{what}"
-    for what in ("placed", "paid", "cancelled", "expired", "refunded", "ready_to_ship")
+    [*(f"order.{what}" for what in ORDER_EVENTS), *(f"refund.{what}" for what in REFUND_EVENTS)]
 )
 WEBHOOKS_MAX = 100
 URL_CHARS_MAX = 1_000

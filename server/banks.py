@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from flash_sale.ports import HttpAnswer, PaymentProvider
 from flash_sale.providers.alipay import AlipayProvider
+from flash_sale.providers.libraries import MissingLibrary as MissingLibrary
 from flash_sale.providers.stripe import StripeProvider
 from flash_sale.providers.wechat import WechatProvider
 from server.config import ConfigError, Settings
@@ -42,6 +43,18 @@ class BankLine:
                 if len(answer) > ANSWER_BYTES_MAX:
                     raise aiohttp.ClientPayloadError("the provider's answer is too large")
             return HttpAnswer(response.status, dict(response.headers), bytes(answer))
+
+
+class _Unplugged(BankLine):
+    """Reaches nobody: for looking at keys."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def fetch(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> HttpAnswer:
+        raise ConnectionError("unplugged")
 
 
 class LateCalls:
@@ -81,6 +94,11 @@ def real_banks(
         except (ValueError, OSError) as bad:
             raise ConfigError(f"{name}_*: a key cannot be read: {type(bad).__name__}") from None
     return made
+
+
+def check_banks(settings: Settings) -> None:
+    """Raises as `real_banks`, so that a key that is none is noticed before anything starts."""
+    real_banks(settings, _Unplugged(), lambda: 0)
 
 
 def _stripe(settings: Settings, line: BankLine, now_ms: Callable[[], int]) -> PaymentProvider:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import errno
 import socket
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
+from yarl import URL
 
 ANSWER_BYTES_MAX = 1024
 WITHIN_S = 5.0
+_NAT64 = IPv6Network("64:ff9b::/96")  # a gateway sends these on to the IPv4 address at their end
 
 
 class NotPublic(OSError):
@@ -34,6 +35,8 @@ def is_public(address: str) -> bool:
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     teredo = getattr(ip, "teredo", None)
     hidden = [inner] if inner else list(teredo or ())
+    if isinstance(ip, IPv6Address) and ip in _NAT64:
+        hidden.append(IPv4Address(int(ip) & 0xFFFFFFFF))
     return ip.is_global and not ip.is_multicast and all(part.is_global for part in hidden)
 
 
@@ -73,14 +76,19 @@ class WebhookSender:
 
     async def __call__(self, url: str, headers: dict[str, str], body: bytes) -> int:
         """The status of the answer; raises on connection trouble and for addresses not public."""
-        host = urlsplit(url).hostname or ""
+        return (await self.ask(url, headers, body))[0]
+
+    async def ask(self, url: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        """Status and the beginning of the answer, at most `ANSWER_BYTES_MAX`; raises as above."""
+        # As the connection will read it: "①27。0。0。1" becomes an address that needs no resolver.
+        target = URL(url)
+        host = target.host or ""
         if not self._anywhere and is_address_literal(host) and not is_public(host):
             raise NotPublic(errno.EACCES, f"{host} is not on the public internet")
         async with self._opened().post(
-            url, data=body, headers=headers, allow_redirects=False
+            target, data=body, headers=headers, allow_redirects=False
         ) as answer:
-            await answer.content.read(ANSWER_BYTES_MAX)
-            return answer.status
+            return answer.status, await answer.content.read(ANSWER_BYTES_MAX)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -20,7 +20,13 @@ from flash_sale.payments import (
     verify,
 )
 from flash_sale.ports import BankBooks, Later, Opened, PaymentLedger, Post
-from flash_sale.providers.sandbox_tricks import NO_TRICKS, Letter, Tricks, letters
+from flash_sale.providers.sandbox_tricks import (
+    NO_TRICKS,
+    REFUSED_REFUND_CENTS,
+    Letter,
+    Tricks,
+    letters,
+)
 from flash_sale.refunds import Refund, RefundStatus
 
 NAME = "sandbox"
@@ -53,6 +59,8 @@ class SandboxProvider:
         return await self._books.decide(payment.payment_id, "closed", 0) != "succeeded"
 
     async def refund(self, refund: Refund, payment: Payment) -> RefundStatus:
+        if refund.amount_cents == REFUSED_REFUND_CENTS:
+            return RefundStatus.FAILED
         log.info("sandbox gives %d %s back", refund.amount_cents, refund.currency)
         return RefundStatus.SUCCEEDED
 
@@ -107,7 +115,9 @@ class SandboxBank:
         status = await self._books.decide(payment.payment_id, outcome, now_ms, tricks.amount_cents)
         if status == "closed":
             raise Refused("order_closed", "This payment was closed.")
-        return _news(payment, status, now_ms, tricks.amount_cents)
+        standing = await self._books.standing(payment.payment_id)
+        cents = standing[2] if standing is not None else None
+        return _news(payment, status, now_ms, cents)  # pressed twice: what the first press took
 
     async def _send(self, payment_id: str, sent: Sequence[Letter]) -> None:
         for headers, body in sent:

@@ -15,6 +15,7 @@ from flash_sale.payments import SIGNATURE_AGE_S_MAX, SIGNATURE_HEADER, Callback,
 
 LATE_MS_MAX = 600_000
 COPIES_MAX = 100
+REFUSED_REFUND_CENTS = 444_444  # asked to give back just this sum, the bank refuses for good
 
 Letter = tuple[dict[str, str], bytes]
 

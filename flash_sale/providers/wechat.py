@@ -167,7 +167,7 @@ class WechatProvider:
             "reason": refund.reason,
             "amount": {
                 "refund": refund.amount_cents,
-                "total": payment.amount_cents,
+                "total": payment.taken[0],
                 "currency": CURRENCY,
             },
         }

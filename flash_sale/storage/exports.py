@@ -10,23 +10,13 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from flash_sale.csv_cells import safe_cell
 from flash_sale.storage.sql import sql_answering
 from flash_sale.storage.tables import order_lines, orders, payments, refunds
 from flash_sale.storage.tables_rewards import commissions
 
 PAGE_ROWS_MAX = 1_000
 ROWS_MAX = 200_000  # of one export, about 40 MB
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
-
-
-def safe_cell(value: object) -> str:
-    """The cell as text that no spreadsheet takes for a formula; numbers stay numbers."""
-    if value is None:
-        return ""
-    text = str(value)
-    if isinstance(value, int) or not text.lstrip(" ").startswith(_FORMULA):
-        return text
-    return f"'{text}"
 
 
 class SqlExports:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from flash_sale.payments import Callback, Payment, PaymentStatus, Resolution
+from flash_sale.payments import (
+    PAYMENTS_PER_ORDER_MAX,
+    Callback,
+    Payment,
+    PaymentStatus,
+    Resolution,
+)
 from flash_sale.refunds import Refund
 from flash_sale.storage.refund_rows import insert_refund
 from flash_sale.storage.sql import insert_new, sql_answering
@@ -47,7 +53,9 @@ class SqlPayments:
         return found[0] if found else None
 
     async def payments_of(self, order_ids: Sequence[str]) -> list[Payment]:
-        return await self._find(payments.c.order_id.in_(order_ids), len(order_ids) * 20)
+        # Tries of one moment may be a few more than are allowed: none may be left out here.
+        most = len(order_ids) * 2 * PAYMENTS_PER_ORDER_MAX
+        return await self._find(payments.c.order_id.in_(order_ids), most)
 
     async def unresolved(self, limit: int) -> list[Payment]:
         """Captured, but neither order nor refund yet; oldest first."""
@@ -58,13 +66,6 @@ class SqlPayments:
         pending = payments.c.status == PaymentStatus.PENDING
         created = payments.c.created_ms.between(after_ms, before_ms)
         return await self._find(pending & created, limit)
-
-    async def event_outcome(self, provider: str, event_id: str) -> str | None:
-        chosen = select(payment_events.c.outcome).where(
-            payment_events.c.provider == provider, payment_events.c.event_id == event_id
-        )
-        async with sql_answering(), self._engine.connect() as connection:
-            return (await connection.execute(chosen)).scalar_one_or_none()
 
     async def record_event(
         self, provider: str, callback: Callback, outcome: str, now_ms: int
@@ -86,7 +87,12 @@ class SqlPayments:
                     payments.c.payment_id == callback.payment_id,
                     payments.c.status != PaymentStatus.SUCCEEDED,
                 )
-                .values(status=PaymentStatus.SUCCEEDED, captured_ms=now_ms)
+                .values(
+                    status=PaymentStatus.SUCCEEDED,
+                    captured_ms=now_ms,
+                    captured_cents=callback.amount_cents,
+                    captured_currency=callback.currency,
+                )
             )
         return done.rowcount == 1
 
@@ -174,7 +180,8 @@ async def _record_event(
 
 
 async def _resolve(connection: AsyncConnection, payment_id: str, resolution: Resolution) -> bool:
-    back = payments.c.amount_cents if resolution is Resolution.REFUND else 0
+    taken = func.coalesce(payments.c.captured_cents, payments.c.amount_cents)
+    back = taken if resolution is Resolution.REFUND else 0
     done = await connection.execute(
         update(payments)
         .where(
@@ -200,4 +207,16 @@ def payment_of_row(row: Row[Any]) -> Payment:
         resolution=Resolution(row.resolution) if row.resolution else None,
         reference=row.reference,
         refunded_cents=row.refunded_cents,
+        captured_cents=row.captured_cents,
+        captured_currency=row.captured_currency,
     )
+
+
+async def lock_payment(connection: AsyncConnection, payment_id: str) -> Payment | None:
+    """The payment; others who want its refunds wait until this transaction ends."""
+    mine = payments.c.payment_id == payment_id
+    await connection.execute(
+        update(payments).where(mine).values(refunded_cents=payments.c.refunded_cents)
+    )
+    row = (await connection.execute(select(payments).where(mine))).one_or_none()
+    return payment_of_row(row) if row is not None else None

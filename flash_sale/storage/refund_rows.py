@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Row, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flash_sale.refunds import Refund, RefundStatus, StockReturn
+from flash_sale.refunds import CouponReturn, Refund, RefundStatus, StockReturn
 from flash_sale.storage.tables import refunds
 
 
@@ -29,6 +29,7 @@ async def insert_refund(connection: AsyncConnection, refund: Refund, *, asked_ms
             stock=refund.stock,
             created_ms=refund.created_ms,
             asked_ms=asked_ms,
+            coupons=refund.coupons,
         )
     )
 
@@ -48,4 +49,8 @@ def refund_of_row(row: Row[Any]) -> Refund:
         actor=row.actor,
         lines=msgspec.json.decode(row.lines, type=tuple[tuple[str, int], ...]),
         stock=StockReturn(row.stock),
+        settled_ms=row.settled_ms,
+        settled_by=row.settled_by,
+        note=row.note,
+        coupons=CouponReturn(row.coupons),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flash_sale.errors import not_found
 from flash_sale.orders import OrderStatus
 from flash_sale.storage.outbox_rows import tell_webhooks
-from flash_sale.storage.sql import insert_new, sql_answering
+from flash_sale.storage.sql import MOST, insert_new, sql_answering
 from flash_sale.storage.tables import orders
 from flash_sale.storage.tables_rewards import webhook_deliveries, webhook_outbox, webhooks
 from flash_sale.webhooks import Attempt, Delivery, Webhook
@@ -53,14 +53,8 @@ class SqlWebhooks:
 
     async def spread(self, limit: int) -> int:
         """Make a delivery of each piece of news for each webhook that listens; how many news."""
-        chosen = (
-            select(webhook_outbox)
-            .where(webhook_outbox.c.spread == 0)
-            .order_by(webhook_outbox.c.number)
-            .limit(limit)
-        )
         async with sql_answering(), self._engine.connect() as connection:
-            news = (await connection.execute(chosen)).all()
+            news = (await connection.execute(_NEWS, {"most": limit})).all()
         if not news:
             return 0
         hooks = await self.all()
@@ -91,17 +85,11 @@ class SqlWebhooks:
         return len(news)
 
     async def due(self, now_ms: int, limit: int) -> list[Delivery]:
-        chosen = (
-            select(webhook_deliveries, webhooks)
-            .join(webhooks, webhooks.c.webhook_id == webhook_deliveries.c.webhook_id)
-            .where(webhook_deliveries.c.state == "waiting", webhook_deliveries.c.next_ms <= now_ms)
-            .order_by(webhook_deliveries.c.next_ms, webhook_deliveries.c.at_ms)
-            .limit(limit)
-        )
+        at = {"now_ms": now_ms, "most": limit}
         async with sql_answering(), self._engine.connect() as connection:
             return [
                 Delivery(_webhook(row), row.event_id, row.event, row.body, row.attempts)
-                for row in await connection.execute(chosen)
+                for row in await connection.execute(_DUE, at)
             ]
 
     async def note(self, delivery: Delivery, attempt: Attempt) -> None:
@@ -165,6 +153,22 @@ class SqlWebhooks:
         if known is None:
             raise not_found("order")
         return False
+
+
+_NEWS = (
+    select(webhook_outbox)
+    .where(webhook_outbox.c.spread == 0)
+    .order_by(webhook_outbox.c.number)
+    .limit(MOST)
+)
+_WAITING = webhook_deliveries.c
+_DUE = (
+    select(webhook_deliveries, webhooks)
+    .join(webhooks, webhooks.c.webhook_id == _WAITING.webhook_id)
+    .where(_WAITING.state == "waiting", _WAITING.next_ms <= bindparam("now_ms"))
+    .order_by(_WAITING.next_ms, _WAITING.at_ms)
+    .limit(MOST)
+)
 
 
 def _webhook(row: Row[Any]) -> Webhook:

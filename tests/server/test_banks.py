@@ -7,10 +7,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 from pydantic import SecretStr, ValidationError
+from typer.testing import CliRunner
 
 from flash_sale.providers.libraries import MissingLibrary, library
 from server.banks import BankLine, real_banks
-from server.config import ConfigError, Settings, settings_for
+from server.cli import app
+from server.config import ConfigError, settings_for
 from tests.flash_sale import gateways
 
 STRIPE = {"stripe_secret_key": "sk", "stripe_webhook_secret": "whsec"}
@@ -32,11 +34,10 @@ def test_a_half_configured_provider_names_what_is_missing(tmp_path: Path) -> Non
         settings_for(tmp_path, wechat_mchid="1")
 
 
-def test_secrets_reach_the_workers_and_nothing_else(tmp_path: Path) -> None:
+def test_a_banks_secrets_are_not_shown(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, **STRIPE)
     assert "whsec" not in repr(settings)
-    again = Settings.from_wire(settings.to_wire())
-    assert again.stripe_webhook_secret == SecretStr("whsec")
+    assert settings.stripe_webhook_secret == SecretStr("whsec")
 
 
 async def test_keys_may_stand_in_files_and_bad_ones_are_named(tmp_path: Path) -> None:
@@ -55,6 +56,18 @@ async def test_keys_may_stand_in_files_and_bad_ones_are_named(tmp_path: Path) ->
             settings = settings_for(tmp_path, **{**keys, "alipay_public_key": bad})
             with pytest.raises(ConfigError, match="alipay"):
                 real_banks(settings, line, lambda: 0)
+
+
+def test_a_bad_key_is_told_before_anything_starts(tmp_path: Path) -> None:
+    keys = dict(
+        zip(("alipay_app_id", "alipay_seller_id", "alipay_private_key"), "12x", strict=True)
+    )
+    keys["alipay_public_key"] = "@/nowhere.pem"
+    given = {f"LIVEROOM_{name.upper()}": value for name, value in keys.items()}
+    started = CliRunner().invoke(app, ["serve", "--data-dir", str(tmp_path)], env=given)
+    assert started.exit_code != 0
+    assert "alipay_*: a key cannot be read" in started.output
+    assert not list(tmp_path.glob("*redis*"))
 
 
 def test_a_missing_library_says_what_to_install() -> None:

@@ -89,6 +89,21 @@ def test_the_speaker_sees_own_words_that_others_were_not_shown() -> None:
     assert told["drop"] == {"comment": 1}
 
 
+def test_own_words_come_in_the_order_they_were_said() -> None:
+    """Also when the later ones were shown to everybody and the earlier ones were not."""
+    outbox = Outbox()
+    words = [said(number, "me") for number in range(1, 5)]
+    for item in words:
+        outbox.add_chat(item)
+
+    def last_come(items: Sequence[ChatItem], budget: int) -> tuple[list[ChatItem], list[ChatItem]]:
+        return list(items[-budget:]), list(items[:-budget])
+
+    tick = outbox.take(2, last_come)
+    told = message(tick.personal_frame(Codec.JSON, own=words[:2]))
+    assert [event["d"]["id"] for event in told["ev"]] == ["c1", "c2", "c3", "c4"]
+
+
 def test_a_viewer_who_fell_behind_is_told_what_it_missed_and_the_whole_state() -> None:
     """Missed counts join this tick's; a missed delta is healed by the full vector."""
     outbox = Outbox()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from cryptography.hazmat.primitives.hashes import SHA1
 
 from flash_sale.payments import SIGNATURE_HEADER
-from tests.contracts.flash_sale.street import Street
+from tests.contracts.flash_sale.shop_with_banks import ShopWithBanks
 from tests.flash_sale.gateways import Letter
 
 Bill = tuple[str, str]  # payment id, order id
@@ -24,28 +24,28 @@ DAY_S = 86_400
 class Forgery:
     name: str
     provider: str
-    make: Callable[[Street, Bill], Letter]
+    make: Callable[[ShopWithBanks, Bill], Letter]
     end: str  # the code of the refusal, or "ignored"
 
     def __str__(self) -> str:
         return f"{self.provider}: {self.name}"
 
 
-def changed(provider: str, **changes: Any) -> Callable[[Street, Bill], Letter]:
+def changed(provider: str, **changes: Any) -> Callable[[ShopWithBanks, Bill], Letter]:
     """Genuinely signed, but saying something else."""
-    return lambda street, bill: street.letter(provider, *bill, **changes)
+    return lambda shop, bill: shop.letter(provider, *bill, **changes)
 
 
-def skewed(provider: str, seconds: int) -> Callable[[Street, Bill], Letter]:
+def skewed(provider: str, seconds: int) -> Callable[[ShopWithBanks, Bill], Letter]:
     """Signed so many seconds from now."""
-    return lambda street, bill: street.letter(provider, *bill, at_s=street.now_ms // 1000 + seconds)
+    return lambda shop, bill: shop.letter(provider, *bill, at_s=shop.now_ms // 1000 + seconds)
 
 
 def bent(
     provider: str, bend: Callable[[dict[str, str], bytes], Letter]
-) -> Callable[[Street, Bill], Letter]:
+) -> Callable[[ShopWithBanks, Bill], Letter]:
     """Tampered with on its way."""
-    return lambda street, bill: bend(*street.letter(provider, *bill))
+    return lambda shop, bill: bend(*shop.letter(provider, *bill))
 
 
 def without(name: str) -> Callable[[dict[str, str], bytes], Letter]:
@@ -69,12 +69,12 @@ def replaced(old: str, new: str, header: str = "") -> Callable[[dict[str, str], 
     return bend
 
 
-def other_order(provider: str) -> Callable[[Street, Bill], Letter]:
-    return lambda street, bill: street.letter(provider, bill[0], "o1-other")
+def other_order(provider: str) -> Callable[[ShopWithBanks, Bill], Letter]:
+    return lambda shop, bill: shop.letter(provider, bill[0], "o1-other")
 
 
-def no_payment(provider: str) -> Callable[[Street, Bill], Letter]:
-    return lambda street, bill: street.letter(provider, "p-none", bill[1])
+def no_payment(provider: str) -> Callable[[ShopWithBanks, Bill], Letter]:
+    return lambda shop, bill: shop.letter(provider, "p-none", bill[1])
 
 
 def with_fields(**fields: str) -> Callable[[dict[str, str], bytes], Letter]:

@@ -389,6 +389,8 @@ async def test_figures_for_the_pages(shop: Shop) -> None:
         "reservations": 3,
         "orders": 2,
         "paid_orders": 1,
+        "gross_cents": 200,
+        "refunded_cents": 0,
         "gmv_cents": 200,
         "top_products": [{"product_id": "p-a", "title": "Product a", "qty": 2, "gmv_cents": 200}],
         "series": [{"ts": shop.now_ms, "orders": 3, "gmv_cents": 200}],

@@ -213,10 +213,22 @@ async def test_what_was_refunded_stays_sold_when_redis_is_rebuilt(shop: Shop, re
     assert await shop.order_status(returned) == "partially_refunded"
 
 
-async def test_figures_count_a_partly_refunded_order_as_paid(shop: Shop) -> None:
+async def test_figures_count_what_stayed(shop: Shop) -> None:
+    """Net of refunds in the sum, the curve and the products; the refund of a second payment
+    takes nothing off the order's own."""
     await shop.open_sale()
     part, whole = await paid_order(shop, "ann"), await paid_order(shop, "bob")
     await give_back(shop, part, RefundAsk(WHY, 1), "k1")
     await give_back(shop, whole, RefundAsk(WHY), "k2")
+    twice = await shop.hold("cy", lines=(("a", 2),))
+    first = await shop.begin(twice, "cy")
+    await shop.callback(first, twice, amount_cents=200, status="failed", event_id="f")
+    await shop.callback(await shop.begin(twice, "cy"), twice, amount_cents=200, event_id="s")
+    await shop.callback(first, twice, amount_cents=200, event_id="s1")
+    await shop.sale.reconciler.step(shop.now_ms)
     numbers = await shop.sale.numbers.sale_numbers("room1", shop.now_ms)
-    assert (numbers["paid_orders"], numbers["gmv_cents"]) == (1, 300)
+    sums = [numbers[f"{what}_cents"] for what in ("gross", "refunded", "gmv")]
+    assert (numbers["paid_orders"], sums) == (2, [800, 301, 499])
+    assert [point["gmv_cents"] for point in numbers["series"]] == [499]
+    [product] = numbers["top_products"]
+    assert (product["qty"], product["gmv_cents"]) == (5, 499)

@@ -1,0 +1,39 @@
+"""What refunds need from the outside. No I/O here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from flash_sale.payments import Payment
+from flash_sale.refunds import Refund, RefundStatus, Settling, StockReturn
+
+
+class RefundLedger(Protocol):
+    """Refunds in SQL; what is open never sums to more than was captured."""
+
+    async def open(
+        self,
+        payment_id: str,
+        key: str,
+        make: Callable[[Payment, Sequence[Refund]], Refund],
+        now_ms: int,
+        ends: str | None = None,
+    ) -> tuple[Refund, bool]: ...
+    async def refund(self, refund_id: str) -> Refund | None: ...
+    async def refunds_of(self, order_id: str) -> list[Refund]: ...
+    async def pending(self, asked_before_ms: int, limit: int) -> list[Refund]: ...
+    async def note_asked(self, refund_id: str, now_ms: int) -> None: ...
+    async def finish(self, refund: Refund, status: RefundStatus, now_ms: int) -> bool: ...
+    async def returning(self, limit: int) -> list[Refund]: ...
+    async def failed(self, room_id: str, limit: int) -> list[Refund]: ...
+    async def failed_count(self) -> int: ...
+    async def settle(
+        self,
+        refund: Refund,
+        settling: Settling,
+        now_ms: int,
+        check: Callable[[Sequence[Refund]], None],
+    ) -> bool: ...
+    async def was_restocked(self, sale_id: str, key: str) -> bool: ...
+    async def settle_stock(self, refund_id: str, end: StockReturn) -> None: ...
