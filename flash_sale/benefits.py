@@ -26,7 +26,7 @@ from flash_sale.errors import Refused, not_found
 from flash_sale.ports import StockStore
 from flash_sale.ports_rewards import BenefitAsk, BenefitHold, BenefitLedger
 from flash_sale.pricing import BelowThreshold, PricedLine, Quote, Reduction, merged, quote
-from flash_sale.reserve import Answer, Price, ReserveEngine, wanted_lines
+from flash_sale.reserve import Answer, Price, ReserveEngine, fingerprint, wanted_lines
 from flash_sale.sale import Sale
 
 DOUBT_MS = 30_000  # far beyond the second that a call to Redis may take
@@ -64,14 +64,17 @@ class Benefits:
 
         Refused besides: coupon_unavailable, below_threshold, points_short; nothing was held.
         """
+        wanted = wanted_lines(lines)
+        if wanted is None:
+            return Answer("bad_request")
         try:
-            hold = await self._keep(sale_id, buyer.user_id, lines, key, ask, now_ms)
+            hold = await self._keep(sale_id, buyer.user_id, wanted, key, ask, now_ms)
         except Refused:
             # Perhaps another attempt of this very buy was faster and has the coupon.
             if await self._ledger.find(sale_id, buyer.user_id, key) is None:
                 raise
-            hold = await self._keep(sale_id, buyer.user_id, lines, key, ask, now_ms)
-        if hold.ask != ask.text:
+            hold = await self._keep(sale_id, buyer.user_id, wanted, key, ask, now_ms)
+        if hold.ask != kept_as(ask, wanted):
             return Answer("key_reused")
         price = Price(hold.off_cents, hold.discounts if hold.off_cents else "", ask.text)
         answer = await self._engine.reserve(
@@ -95,7 +98,8 @@ class Benefits:
         claim_ids: list[str] = []
         if known is None or (known.state == "released" and known.order_id is None):
             quoted, claim_ids = await self.quote(sale_id, user_id, lines, ask, now_ms)
-        return await self._ledger.hold(sale_id, user_id, key, ask, quoted, claim_ids, now_ms)
+        wish = kept_as(ask, lines)
+        return await self._ledger.hold(sale_id, user_id, key, wish, quoted, claim_ids, now_ms)
 
     async def quote(
         self,
@@ -162,6 +166,11 @@ class Benefits:
             await self._ledger.note_looked(hold.hold_id, now_ms)
             return 0
         return int(await self._ledger.abandon(hold.hold_id, now_ms))
+
+
+def kept_as(ask: BenefitAsk, lines: Sequence[tuple[str, int]]) -> str:
+    """What a hold of benefits is for: a price quoted for some lines must not be had for others."""
+    return f"{ask.text}|{fingerprint(lines)}"
 
 
 def price_lines(sale: Sale, lines: Sequence[tuple[str, int]]) -> tuple[PricedLine, ...]:

@@ -12,17 +12,25 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flash_sale.benefits import Benefits
+from flash_sale.channels import LIVE
+from flash_sale.checkout_plan import (
+    REMEMBERED_MS,
+    Basket,
+    CheckoutPlan,
+    PlanLedger,
+    PlannedSale,
+    allot,
+)
 from flash_sale.coupon_desk import CouponDesk
 from flash_sale.directory import SaleDirectory
 from flash_sale.eligibility import Buyer
-from flash_sale.errors import Refused, not_found
+from flash_sale.errors import Refused, not_found, unknown_outcome
 from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.pricing import AddOn, PricedLine, Reduction, quote, reduction_cents
 from flash_sale.reserve import QTY_MAX, ReserveEngine
 from flash_sale.sale import Sale
 
 LINES_MAX = 50  # of one cart
-SALE_LINES_MAX = 20  # of one order
 KEY_CHARS_MAX = 60  # of a checkout: the sale's id is put behind it
 
 
@@ -50,12 +58,14 @@ class Carts:
     def __init__(
         self,
         ledger: CartLedger,
+        plans: PlanLedger,
         directory: SaleDirectory,
         coupons: CouponDesk,
         benefits: Benefits,
         engine: ReserveEngine,
     ) -> None:
         self._ledger = ledger
+        self._plans = plans
         self._directory = directory
         self._coupons = coupons
         self._benefits = benefits
@@ -124,51 +134,103 @@ class Carts:
         ask: BenefitAsk,
         now_ms: int,
         let_buy: Callable[[str], Awaitable[None]],
+        channel: str = LIVE,
     ) -> list[dict[str, object]]:
         """Reserve the cart, one order a sale; what was held leaves the cart.
 
-        Each sale answers for itself with `ok` or the code of its refusal. Coupons and points go
-        with the first sale in the cart; add-ons are taken wherever they are offered. The same key
-        gets the same answers for the same cart. `let_buy` is asked for each sale before its stock
-        and raises `Refused` for whom its door is closed.
+        Each sale answers for itself with `ok` or the code of its refusal. What the key buys is
+        written down first (see `checkout_plan.py`): asked again, also after a crash in the middle,
+        it tells the same holds and goes on with the rest, whatever is in the cart by then.
+        `let_buy` is asked for each sale before its stock and raises `Refused` for whom its door is
+        closed. Refused key_reused: this key came with another channel, coupon or points.
         """
         if len(key) > KEY_CHARS_MAX:
             raise Refused("bad_request", f"The key has {KEY_CHARS_MAX} characters at most.")
-        lines = await self._ledger.lines(buyer.user_id, room_id)
+        plan = await self._plan(buyer.user_id, room_id, key, ask, channel, now_ms)
         answers: list[dict[str, object]] = []
-        for nth, sale_id in enumerate(dict.fromkeys(line.sale_id for line in lines)):
-            mine = [(line.sku_id, line.qty) for line in lines if line.sale_id == sale_id]
-            offers = {offer.sku_id for offer in await self._ledger.add_ons(sale_id)}
-            skus = tuple(sku for sku, _ in mine if sku in offers)
-            own = ask if nth == 0 else BenefitAsk()
-            full = BenefitAsk(own.coupon_id, own.platform_coupon_id, own.points, skus)
+        for nth, one in enumerate(plan.sales):
             try:
-                await let_buy(sale_id)
+                await let_buy(one.sale_id)
+                answer = await self._reserve(
+                    buyer, one, checkout_key(key, one.sale_id), plan.channel, now_ms
+                )
             except Refused as refusal:
-                answers.append({"sale_id": sale_id, "err": _refused(refusal)})
-                continue
-            answer = await self._reserve(sale_id, buyer, mine, f"{key}.{sale_id}", full, now_ms)
+                answer = {"err": _refused(refusal)}
             if "ok" in answer:
-                await self._ledger.remove(buyer.user_id, room_id, sale_id, [sku for sku, _ in mine])
-            answers.append({"sale_id": sale_id, **answer})
+                await self._take_out(buyer.user_id, room_id, key, nth, one)
+            answers.append({"sale_id": one.sale_id, **answer})
         return answers
 
-    async def _reserve(
-        self,
-        sale_id: str,
-        buyer: Buyer,
-        lines: Sequence[tuple[str, int]],
-        key: str,
-        ask: BenefitAsk,
-        now_ms: int,
-    ) -> dict[str, object]:
+    async def _take_out(
+        self, user_id: str, room_id: str, key: str, nth: int, one: PlannedSale
+    ) -> None:
+        """What was held leaves the cart. Refused unknown_outcome: the same key does it."""
         try:
-            if ask:
-                answer = await self._benefits.reserve(sale_id, buyer, lines, key, ask, now_ms)
-            else:
-                answer = await self._engine.reserve(sale_id, buyer, lines, key)
+            await self._plans.take_out(user_id, room_id, key, nth, one)
         except Refused as refusal:
-            return {"err": _refused(refusal)}
+            raise unknown_outcome() from refusal
+
+    async def forget(self, now_ms: int) -> int:
+        """Drop the plans of keys that no longer need an answer; how many."""
+        return await self._plans.forget_plans(now_ms - REMEMBERED_MS)
+
+    async def _plan(
+        self, user_id: str, room_id: str, key: str, ask: BenefitAsk, channel: str, now_ms: int
+    ) -> CheckoutPlan:
+        wish = f"{channel}|{ask.text}"
+        plan = await self._plans.plan(user_id, room_id, key)
+        if plan is None:
+            sales = await self._planned(user_id, room_id, ask)
+            plan = CheckoutPlan(wish, channel, sales)
+            if sales:
+                plan = await self._plans.keep_plan(user_id, room_id, key, plan, now_ms)
+        if plan.wish != wish:
+            raise Refused("key_reused", "This key was used for another request.")
+        return plan
+
+    async def _planned(
+        self, user_id: str, room_id: str, ask: BenefitAsk
+    ) -> tuple[PlannedSale, ...]:
+        lines = await self._ledger.lines(user_id, room_id)
+        if not lines:
+            return ()
+        by_sale: dict[str, list[CartLine]] = {}
+        for line in lines:
+            by_sale.setdefault(line.sale_id, []).append(line)
+        baskets = [await self._basket(sale_id, mine) for sale_id, mine in by_sale.items()]
+        coupons = [await self._find(one) for one in (ask.coupon_id, ask.platform_coupon_id)]
+        shares = allot(baskets, ask, *coupons)
+        return tuple(
+            PlannedSale(sale_id, tuple((line.sku_id, line.qty) for line in mine), share)
+            for (sale_id, mine), share in zip(by_sale.items(), shares, strict=True)
+        )
+
+    async def _basket(self, sale_id: str, lines: Sequence[CartLine]) -> Basket:
+        sale = await self._directory.find(sale_id)
+        if sale is None:
+            return Basket(())
+        return Basket(_priced(sale, lines), tuple(await self._ledger.add_ons(sale_id)))
+
+    async def _find(self, coupon_id: str | None) -> Reduction | None:
+        """None also for a coupon that is not there: the sale it goes with says so."""
+        if coupon_id is None:
+            return None
+        try:
+            return (await self._coupons.find(coupon_id)).reduction
+        except Refused as refusal:
+            if refusal.code != "not_found":
+                raise
+            return None
+
+    async def _reserve(
+        self, buyer: Buyer, one: PlannedSale, key: str, channel: str, now_ms: int
+    ) -> dict[str, object]:
+        if one.ask:
+            answer = await self._benefits.reserve(
+                one.sale_id, buyer, one.lines, key, one.ask, now_ms, channel
+            )
+        else:
+            answer = await self._engine.reserve(one.sale_id, buyer, one.lines, key, channel=channel)
         if answer.held is None:
             err = {"code": answer.code, "message": answer.message, "retry_ms": answer.retry_ms}
             return {"err": err}
@@ -181,6 +243,11 @@ class Carts:
         return sale
 
 
+def checkout_key(key: str, sale_id: str) -> str:
+    """Of the buy in one sale that a checkout makes."""
+    return f"{key}.{sale_id}"
+
+
 def view_sale(
     sale: Sale,
     lines: Sequence[CartLine],
@@ -188,11 +255,7 @@ def view_sale(
     offers: Sequence[AddOn],
 ) -> dict[str, object]:
     """One sale of a cart, priced with the best coupon. Pure."""
-    priced = [
-        PricedLine(line.sku_id, line.qty, sku.sale_cents)
-        for line in lines
-        if (sku := sale.sku(line.sku_id)) is not None
-    ]
+    priced = _priced(sale, lines)
     plain = quote(priced, add_ons=offers)
     base = plain.amount_cents
     reached = [one for one in reductions if one.threshold_cents <= base]
@@ -228,6 +291,14 @@ def view_sale(
             for offer in offers
         ],
     }
+
+
+def _priced(sale: Sale, lines: Sequence[CartLine]) -> tuple[PricedLine, ...]:
+    return tuple(
+        PricedLine(line.sku_id, line.qty, sku.sale_cents)
+        for line in lines
+        if (sku := sale.sku(line.sku_id)) is not None
+    )
 
 
 def _hint(reductions: Sequence[Reduction], base: int, best_off: int) -> dict[str, object] | None:

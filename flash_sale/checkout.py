@@ -16,7 +16,17 @@ from flash_sale.orders import (
     order_of,
     suffix_of,
 )
-from flash_sale.payments import Callback, Payment, PaymentStatus, Resolution, match_callback
+from flash_sale.payments import (
+    PAYMENTS_PER_ORDER_MAX,
+    Callback,
+    Payment,
+    PaymentStatus,
+    Resolution,
+    amount_mismatch,
+    match_callback,
+    require_sum,
+    subject_of,
+)
 from flash_sale.ports import (
     Hooks,
     Opened,
@@ -97,15 +107,19 @@ class Checkout:
         if payment is None:
             raise not_found("payment")
         order = await self._order(payment.order_id, None)
+        shown = order.to_wire()
+        back = payment.resolution is Resolution.REFUND
         return {
             "payment_id": payment.payment_id,
+            "provider": payment.provider,
             "order_id": payment.order_id,
             "room_id": order.room_id,
             "amount_cents": payment.amount_cents,
             "currency": payment.currency,
-            "status": payment.status.value,
+            "status": "refunded" if back else payment.status.value,
             "order_status": order.status.value,
-            "lines": order.to_wire()["lines"],
+            "lines": shown["lines"],
+            "discounts": shown["discounts"],
             "pay_by_ms": order.pay_by_ms,
             "server_ms": now_ms,
         }
@@ -117,18 +131,23 @@ class Checkout:
     ) -> PaymentView:
         """Open a payment of an unpaid order within its pay window, or return the open one.
 
-        Refused: not_found, order_closed (paid, gone or past pay_by), unknown_outcome.
+        Refused: not_found, order_closed (paid, gone or past pay_by), conflict (tried
+        PAYMENTS_PER_ORDER_MAX times), unknown_outcome.
         """
         bank = self._bank(provider)
+        await self._look_again(order_id)
         sale, reservation = await self._payable(order_id, user_id)
         answer = await self._stock.stored_answer(sale.sale_id, reservation.user_id, reservation.key)
         await self._orders.place(sale, reservation, answer)
         earlier = await self._payments.payments_of([order_id])
-        if any(payment.status is PaymentStatus.SUCCEEDED for payment in earlier):
+        paid = (p for p in earlier if p.status is PaymentStatus.SUCCEEDED)
+        if any(payment.resolution is not Resolution.REFUND for payment in paid):
             raise _order_closed()
         open_ones = (p for p in earlier if p.status is PaymentStatus.PENDING)
         payment = next((p for p in open_ones if p.provider == provider), None)
         if payment is None:
+            if len(earlier) >= PAYMENTS_PER_ORDER_MAX:
+                raise Refused("conflict", "Paying this order was tried too often.")
             token = self._new_token(PAYMENT_RANDOM_BYTES).replace("-", "_")  # Alipay takes no "-"
             payment = Payment(
                 payment_id=f"p{token}",
@@ -176,16 +195,19 @@ class Checkout:
     ) -> CallbackOutcome:
         """Hear a provider. Any returned outcome is final for the sender: answer 200.
 
-        Refused: bad_signature, stale_signature, bad_request, not_found, amount_mismatch; nothing
-        was sold. Repeats and any order of arrival are fine.
+        Refused: bad_signature, stale_signature, bad_request, not_found, amount_mismatch (another
+        sum, which the provider's books do not confirm), unavailable (it says failed, and its books
+        could not be asked); nothing was sold. A sum that they confirm goes back. Repeats and any
+        order of arrival are fine.
         """
         bank = self._bank(provider)
         callback = bank.verify_callback(headers, body, now_ms)
         if callback is None:
             return CallbackOutcome("ignored", "", "", bank.acknowledgement)
+        require_sum(callback)
         known = await self._payments.payment(callback.payment_id)
         try:
-            payment = match_callback(known, provider, callback)
+            payment, callback = await self._believed(bank, known, callback)
         except Refused as refusal:
             await self._payments.record_event(provider, callback, refusal.code, now_ms)
             raise
@@ -195,6 +217,39 @@ class Checkout:
         return CallbackOutcome(status, payment.order_id, payment.payment_id, bank.acknowledgement)
 
     # -- inside ---------------------------------------------------------------------------------
+
+    async def _believed(
+        self, bank: PaymentProvider, known: Payment | None, callback: Callback
+    ) -> tuple[Payment, Callback]:
+        """The payment and what is known of it: a strange sum is only believed from the books."""
+        if callback.status != "succeeded":
+            payment = match_callback(known, bank.name, callback)
+            return payment, await self._not_overtaken(bank, payment, callback)
+        payment = subject_of(known, bank.name, callback)
+        if callback.sum == payment.due:
+            return payment, callback
+        try:
+            news = await bank.query(payment)
+        except Exception:  # it repeats its callback, and the reconciler asks as well
+            news = None
+        if news is None or news.status != "succeeded":
+            raise amount_mismatch()
+        return subject_of(payment, bank.name, news), news
+
+    async def _not_overtaken(
+        self, bank: PaymentProvider, payment: Payment, callback: Callback
+    ) -> Callback:
+        """What the books say, as an unhappy end may be an old one, and the news of the capture
+        lost. Refused unavailable: the payment stays pending, and the reconciler asks."""
+        if payment.status is not PaymentStatus.PENDING:
+            return callback
+        try:
+            news = await bank.query(payment)
+        except Exception as trouble:
+            raise Refused(
+                "unavailable", "The payment provider did not answer.", UNKNOWN_RETRY_MS
+            ) from trouble
+        return news if news is not None and news.status == "succeeded" else callback
 
     async def _learn(self, payment: Payment, callback: Callback, now_ms: int) -> str:
         try:
@@ -256,6 +311,13 @@ class Checkout:
         if reservation is None or user_id not in (None, reservation.user_id):
             raise not_found("order")
         return sale, reservation
+
+    async def _look_again(self, order_id: str) -> None:
+        """So that the sale is older than the reservation that is read next, see `place`."""
+        found = suffix_of(order_id)
+        sale = await self._directory.find_number(found[1]) if found else None
+        if sale is not None:
+            await self._directory.again(sale.sale_id)
 
     async def _payable(self, order_id: str, user_id: str) -> tuple[Sale, Reservation]:
         """Judged by the reservation and its clock; SQL may lag behind both."""

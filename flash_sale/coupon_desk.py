@@ -7,7 +7,7 @@ it soon after: from the log that the script writes, or at once when its owner wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flash_sale.coupons import Coupon, Segment, Standing, Task, require_qualified
@@ -83,6 +83,19 @@ class CouponDesk:
             "remaining": max(0, coupon.quota - taken),
         }
 
+    async def grant(self, coupon: Coupon, user_id: str, key: str, at_ms: int) -> str:
+        """Give one without being asked, as of `at_ms`, once a key; it is in SQL when this returns.
+
+        The outcome: claimed, limit_reached, none_left, closed. Refused unknown_outcome.
+        """
+        ((outcome, *_),) = await self._ask_store(coupon, [(user_id, key)], at_ms)
+        if outcome == "unknown_outcome":
+            raise unknown_outcome()
+        if outcome == "claimed":
+            claims = await self._store.claims_of(coupon.coupon_id, user_id)
+            await self._ledger.add_claims(coupon, claims)
+        return outcome
+
     async def note_deed(self, coupon: Coupon, user_id: str) -> None:
         await self._store.note_deed(coupon, user_id)
 
@@ -120,10 +133,11 @@ class CouponDesk:
             moved += len(log)
         return moved
 
-    async def restore(self) -> None:
+    async def restore(self, lives_there: Callable[[str], bool] = lambda _: True) -> None:
         """Put every open coupon back into a Redis that may have lost it, before any claim."""
         for coupon in await self._ledger.claimable(0, OPEN_COUPONS_MAX):
-            await self._put_back(coupon)
+            if lives_there(coupon.coupon_id):
+                await self._put_back(coupon)
 
     async def _put_back(self, coupon: Coupon) -> None:
         """What SQL knows of the claims; repeats change nothing."""
@@ -177,6 +191,10 @@ class CouponDesk:
             return [("unknown_outcome", 0, 0, 0)] * len(asks)
         return [tuple(row) for row in rows]
 
+    async def has_bought(self, user_id: str, room_id: str) -> bool:
+        """Whether somebody has paid for an order of the room, as the ledger has it."""
+        return await self._ledger.has_bought(user_id, room_id)
+
     async def _standing(self, coupon: Coupon, user_id: str, watched_ms: int) -> Standing:
         bought = False
         if coupon.segment is not Segment.ALL:
@@ -188,4 +206,9 @@ class CouponDesk:
 
 
 def _terms(coupon: Coupon) -> dict[str, object]:
-    return {**coupon.to_wire(), "closes_ms": 0, "room_id": coupon.room_id}
+    return {
+        **coupon.to_wire(),
+        "closes_ms": 0,
+        "room_id": coupon.room_id,
+        "back": coupon.repurchase,
+    }

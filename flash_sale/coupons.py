@@ -58,13 +58,16 @@ class ClaimMove(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     USE = "use"
+    RETURN = "return"
 
 
-# A missing entry is the illegal move. A used coupon stays used, also after a refund.
+# A missing entry is the illegal move. A used coupon comes back by the word of staff alone, when all
+# of its order's money went back.
 TRANSITIONS: dict[tuple[ClaimState, ClaimMove], ClaimState] = {
     (ClaimState.CLAIMED, ClaimMove.HOLD): ClaimState.HELD,
     (ClaimState.HELD, ClaimMove.RELEASE): ClaimState.CLAIMED,
     (ClaimState.HELD, ClaimMove.USE): ClaimState.USED,
+    (ClaimState.USED, ClaimMove.RETURN): ClaimState.CLAIMED,
 }
 
 
@@ -86,6 +89,7 @@ class Coupon:
     task: Task = Task.NONE
     watch_s: int = 0
     segment: Segment = Segment.ALL
+    repurchase: Segment | None = None  # given to such buyers after each order they paid for
 
     @property
     def closes_ms(self) -> int:

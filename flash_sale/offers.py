@@ -6,12 +6,13 @@ whose turn it was (at least once), and looks after what no giving back could off
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from flash_sale.directory import SaleDirectory
 from flash_sale.door_ports import Told, WaitlistStore
+from flash_sale.eligibility import Buyer
 from flash_sale.errors import Refused, not_found, unknown_outcome
-from flash_sale.orders import order_of
+from flash_sale.orders import ReservationState, order_of
 from flash_sale.ports import Hooks, StockStore
 from flash_sale.reserve import SUFFIX_RANDOM_BYTES, fingerprint
 from flash_sale.sale import Sale
@@ -35,6 +36,7 @@ class Offers:
         stock: StockStore,
         directory: SaleDirectory,
         hooks: Hooks,
+        require_eligible: Callable[[str, Buyer], Awaitable[None]],
         new_token: Callable[[int], str],
         now_ms: Callable[[], int] | None = None,
     ) -> None:
@@ -42,21 +44,24 @@ class Offers:
         self._stock = stock
         self._directory = directory
         self._hooks = hooks
+        self._require_eligible = require_eligible
         self._new_token = new_token
         self._now_ms = now_ms
 
-    async def join(self, sale_id: str, user_id: str, sku_id: str, qty: int) -> int:
+    async def join(self, sale_id: str, buyer: Buyer, sku_id: str, qty: int) -> int:
         """Wait for pieces of a SKU that is sold out; the number of people before this one.
 
-        Refused: not_started, ended, not_found, limit_reached, conflict (buy it), closed.
+        Refused: not_eligible, not_started, ended, not_found, limit_reached, conflict
+        (buy it), closed.
         """
         if type(qty) is not int or not 1 <= qty <= WAITED_QTY_MAX:
             raise Refused("bad_request", f"A quantity is 1 to {WAITED_QTY_MAX}.")
         sale = await self._known(sale_id)
+        await self._require_eligible(sale_id, buyer)
         token = self._new_token(SUFFIX_RANDOM_BYTES)
         outcome, place = await self._store.join(
             sale_id,
-            user_id,
+            buyer.user_id,
             sku_id,
             qty,
             suffix=f"{sale.number}-{token}",
@@ -129,6 +134,8 @@ class Offers:
                 return  # lost with the data it was made in: the list is served again
             order = order_of(reservation, sale).to_wire()
             self._hooks.on_order(order)
+            if reservation.state is not ReservationState.HELD:
+                return  # too late for an offer: the order says what became of it
             about["order"] = order
         self._hooks.on_offer(sale.room_id, turn.user_id, turn.outcome, about)
 

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from flash_sale.coupons import Claim, Coupon, Task
 from flash_sale.pricing import AddOn, Quote
 
 
-@dataclass(frozen=True, slots=True)
-class BenefitAsk:
+class BenefitAsk(msgspec.Struct, frozen=True):
     """What a buyer wants to use: one coupon of each scope, points, add-on prices."""
 
     coupon_id: str | None = None
@@ -35,7 +36,8 @@ class BenefitAsk:
 class BenefitHold:
     """Coupons and points kept for one request to buy, and what they take off its price.
 
-    `state` is pending, bound (to an order), used or released.
+    `ask` is what was asked for and for which lines. `state` is pending, bound (to an order), used
+    or released.
     """
 
     hold_id: str
@@ -52,6 +54,14 @@ class BenefitHold:
     looked_ms: int
 
 
+BROUGHT = "order:"  # before the paid order's id: the key of a claim that it brought
+
+
+def brought_by(key: str) -> str | None:
+    """The paid order that brought a coupon; None for one that was claimed."""
+    return key.removeprefix(BROUGHT) if key.startswith(BROUGHT) else None
+
+
 @dataclass(frozen=True, slots=True)
 class OwnedCoupon:
     """A claimed coupon as its owner sees it."""
@@ -61,6 +71,7 @@ class OwnedCoupon:
     claimed_ms: int
     expires_ms: int
     state: str
+    key: str
 
     def to_wire(self, now_ms: int) -> dict[str, object]:
         lapsed = self.state == "claimed" and now_ms >= self.expires_ms
@@ -71,13 +82,14 @@ class OwnedCoupon:
             "claimed_ms": self.claimed_ms,
             "expires_ms": self.expires_ms,
             "state": "expired" if lapsed else self.state,
+            "order_id": brought_by(self.key),
         }
 
 
 class CouponStore(Protocol):
     """Where quotas are decided; see `storage/coupon_redis.py`."""
 
-    def on_forgotten(self, restore: Callable[[], Awaitable[None]]) -> None: ...
+    def on_forgotten(self, restore: Callable[[Callable[[str], bool]], Awaitable[None]]) -> None: ...
     async def claim(self, coupon_id: str, asks: Sequence[tuple[str, str]], now_ms: int) -> Any: ...  # noqa: ANN401 - rows of outcome, number, claimed_ms, taken
     async def load(self, coupon: Coupon, claims: Sequence[Claim]) -> int: ...
     async def taken(self, coupon_ids: Sequence[str]) -> dict[str, int]: ...
@@ -110,7 +122,7 @@ class BenefitLedger(Protocol):
         sale_id: str,
         user_id: str,
         key: str,
-        ask: BenefitAsk,
+        ask: str,
         quoted: Quote,
         claim_ids: Sequence[str],
         now_ms: int,

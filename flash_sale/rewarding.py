@@ -1,4 +1,4 @@
-"""What goes with buying, in one hand for the server: coupons, points, carts, webhooks."""
+"""What goes with buying, in one hand for the server: coupons, points, carts, requests, webhooks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, Protocol
 from flash_sale.benefits import Benefits
 from flash_sale.cart import Carts
 from flash_sale.coupon_desk import CouponDesk
+from flash_sale.refund_requests import RefundRequests
 from flash_sale.regrouping import Regrouping
+from flash_sale.repurchase import Repurchases
 from flash_sale.webhooks import Webhooks
 
 
@@ -36,5 +38,7 @@ class Rewarding:
     books: RewardBooks
     carts: Carts
     regrouping: Regrouping
+    refund_requests: RefundRequests
+    repurchases: Repurchases
     webhooks: Webhooks
     exports: Exports

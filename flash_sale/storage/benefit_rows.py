@@ -53,6 +53,11 @@ async def use_claims(connection: AsyncConnection, hold_id: str) -> None:
     await _move_claims(connection, hold_id, ClaimMove.USE)
 
 
+async def return_claims(connection: AsyncConnection, hold_id: str) -> None:
+    """Used ones are their owner's again; they lapse when they always would have."""
+    await _move_claims(connection, hold_id, ClaimMove.RETURN)
+
+
 async def _move_claims(connection: AsyncConnection, hold_id: str, move: ClaimMove) -> None:
     start, end = _source(move)
     await connection.execute(
@@ -131,6 +136,17 @@ async def take_back(connection: AsyncConnection, hold_id: str, at_ms: int) -> bo
         .where(benefit_holds.c.hold_id == hold_id)
         .values(round=benefit_holds.c.round + 1)
     )
+    if not await take_claims(connection, hold_id):
+        return False
+    try:
+        await spend_points(connection, hold_id, at_ms)
+    except Refused:
+        return False
+    return True
+
+
+async def take_claims(connection: AsyncConnection, hold_id: str) -> bool:
+    """The coupons of a released hold once more; False when any is with another by now."""
     chosen = select(coupon_claims.c.claim_id).where(coupon_claims.c.hold_id == hold_id)
     kept = (await connection.execute(chosen)).scalars().all()
     if len(kept) < await _claims_wanted(connection, hold_id):
@@ -138,10 +154,6 @@ async def take_back(connection: AsyncConnection, hold_id: str, at_ms: int) -> bo
     for claim_id in kept:
         if not await take_claim(connection, claim_id, hold_id, 0):
             return False
-    try:
-        await spend_points(connection, hold_id, at_ms)
-    except Refused:
-        return False
     return True
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from flash_sale.errors import Refused
-from flash_sale.ports_rewards import BenefitAsk, BenefitHold
+from flash_sale.ports_rewards import BenefitHold
 from flash_sale.pricing import AddOn, Quote
+from flash_sale.storage.benefit_parts import retake_parts
 from flash_sale.storage.benefit_rows import give_back, spend_points, take_back, take_claim
 from flash_sale.storage.sql import insert_new, sql_answering
 from flash_sale.storage.tables_rewards import add_ons, benefit_holds
@@ -44,7 +45,7 @@ class SqlBenefits:
         sale_id: str,
         user_id: str,
         key: str,
-        ask: BenefitAsk,
+        ask: str,
         quoted: Quote,
         claim_ids: Sequence[str],
         now_ms: int,
@@ -111,6 +112,8 @@ class SqlBenefits:
                     .values(state="bound")
                 )
                 if done.rowcount != 1:
+                    if not await retake_parts(connection, order_id, now_ms):
+                        raise _Undo
                     return True
                 chosen = select(benefit_holds.c.hold_id).where(benefit_holds.c.order_id == order_id)
                 hold_id = (await connection.execute(chosen)).scalar_one()
@@ -176,9 +179,9 @@ def hold_id_of(sale_id: str, user_id: str, key: str) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def _terms(ask: BenefitAsk, quoted: Quote, now_ms: int) -> dict[str, object]:
+def _terms(ask: str, quoted: Quote, now_ms: int) -> dict[str, object]:
     return {
-        "ask": ask.text,
+        "ask": ask,
         "state": "pending",
         "in_flight": 1,
         "points": quoted.points,
@@ -190,7 +193,7 @@ def _terms(ask: BenefitAsk, quoted: Quote, now_ms: int) -> dict[str, object]:
 
 
 async def _renew(
-    connection: AsyncConnection, hold_id: str, ask: BenefitAsk, quoted: Quote, now_ms: int
+    connection: AsyncConnection, hold_id: str, ask: str, quoted: Quote, now_ms: int
 ) -> bool:
     """A refused buy asked again with its key: the released hold starts over."""
     done = await connection.execute(
@@ -205,13 +208,13 @@ async def _renew(
     return done.rowcount == 1
 
 
-async def _join(connection: AsyncConnection, hold_id: str, ask: BenefitAsk, now_ms: int) -> None:
+async def _join(connection: AsyncConnection, hold_id: str, ask: str, now_ms: int) -> None:
     await connection.execute(
         update(benefit_holds)
         .where(
             benefit_holds.c.hold_id == hold_id,
             benefit_holds.c.state == "pending",
-            benefit_holds.c.ask == ask.text,
+            benefit_holds.c.ask == ask,
         )
         .values(in_flight=benefit_holds.c.in_flight + 1, created_ms=now_ms, looked_ms=now_ms)
     )

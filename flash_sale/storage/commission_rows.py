@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flash_sale.orders import Order
@@ -14,21 +14,27 @@ from flash_sale.storage.sql import insert_new
 from flash_sale.storage.tables_rewards import commission_rates, commissions
 
 
-async def lock_commissions(connection: AsyncConnection, placed: Sequence[Order]) -> None:
-    """By the rates that held when each order was made; lines without a rate earn nothing."""
-    room_ids = sorted({order.room_id for order in placed})
-    chosen = (
-        select(commission_rates)
-        .where(commission_rates.c.room_id.in_(room_ids))
-        .order_by(commission_rates.c.number)
-    )
-    rates = (await connection.execute(chosen)).all()
+async def lock_commissions(
+    connection: AsyncConnection, room_id: str, placed: Callable[[], Sequence[Order]]
+) -> None:
+    """By the rates that held when each order was made; lines without a rate earn nothing.
+
+    `placed` are new orders of that room, built only when the room has a rate.
+    """
+    rates = (await connection.execute(_RATES, {"room": room_id})).all()
     if not rates:
         return
-    rows = [row for order in placed for row in _lines(order, rates)]
+    rows = [row for order in placed() for row in _lines(order, rates)]
     if rows:
         statement = insert_new(connection, commissions, ["order_id", "position"])
         await connection.execute(statement, rows)
+
+
+_RATES = (
+    select(commission_rates)
+    .where(commission_rates.c.room_id == bindparam("room"))
+    .order_by(commission_rates.c.number)
+)
 
 
 def rate_at(rates: Sequence[Row[Any]], order: Order, product_id: str) -> Row[Any] | None:

@@ -28,7 +28,7 @@ class RedisCoupons:
         self._redis = redis
         self._scripts = Scripts(redis, source_of=coupon_source, keys_of=keys.coupon_keys)
 
-    def on_forgotten(self, restore: Callable[[], Awaitable[None]]) -> None:
+    def on_forgotten(self, restore: Callable[[Callable[[str], bool]], Awaitable[None]]) -> None:
         """Await `restore` before scripts are loaded into a Redis that does not know them."""
         self._scripts.on_forgotten = restore
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flash_sale.coupons import Claim, ClaimState, Coupon, Scope, Segment, Task
 from flash_sale.orders import OrderStatus
 from flash_sale.ports_rewards import OwnedCoupon
-from flash_sale.storage.sql import insert_new, sql_answering
+from flash_sale.storage.sql import MOST, insert_new, sql_answering
 from flash_sale.storage.tables import orders
 from flash_sale.storage.tables_rewards import coupon_claims, coupons
 
@@ -39,6 +39,7 @@ class SqlCoupons:
             "task": coupon.task.value,
             "watch_s": coupon.watch_s,
             "segment": coupon.segment.value,
+            "repurchase": coupon.repurchase.value if coupon.repurchase is not None else "",
             "created_ms": coupon.created_ms,
             "closes_ms": coupon.closes_ms,
         }
@@ -57,14 +58,9 @@ class SqlCoupons:
 
     async def claimable(self, after_ms: int, limit: int) -> list[Coupon]:
         """Those whose claiming ends after `after_ms`, latest first."""
-        chosen = (
-            select(coupons)
-            .where(coupons.c.closes_ms > after_ms)
-            .order_by(coupons.c.closes_ms.desc())
-            .limit(limit)
-        )
+        at = {"after_ms": after_ms, "most": limit}
         async with sql_answering(), self._engine.connect() as connection:
-            return [coupon_of_row(row) for row in await connection.execute(chosen)]
+            return [coupon_of_row(row) for row in await connection.execute(_CLAIMABLE, at)]
 
     async def add_claims(self, coupon: Coupon, claims: Sequence[Claim]) -> None:
         """Known ones stay as they are."""
@@ -110,6 +106,7 @@ class SqlCoupons:
                 coupon_claims.c.claimed_ms,
                 coupon_claims.c.expires_ms,
                 coupon_claims.c.state,
+                coupon_claims.c.key,
             )
             .join(coupons, coupons.c.coupon_id == coupon_claims.c.coupon_id)
             .where(coupon_claims.c.user_id == user_id)
@@ -119,7 +116,12 @@ class SqlCoupons:
         async with sql_answering(), self._engine.connect() as connection:
             return [
                 OwnedCoupon(
-                    coupon_of_row(row), row.number, row.claimed_ms, row.expires_ms, row.state
+                    coupon_of_row(row),
+                    row.number,
+                    row.claimed_ms,
+                    row.expires_ms,
+                    row.state,
+                    row.key,
                 )
                 for row in await connection.execute(chosen)
             ]
@@ -155,6 +157,14 @@ class SqlCoupons:
             return (await connection.execute(chosen)).first() is not None
 
 
+_CLAIMABLE = (
+    select(coupons)
+    .where(coupons.c.closes_ms > bindparam("after_ms"))
+    .order_by(coupons.c.closes_ms.desc())
+    .limit(MOST)
+)
+
+
 def coupon_of_row(row: Row[Any]) -> Coupon:
     return Coupon(
         coupon_id=row.coupon_id,
@@ -171,4 +181,5 @@ def coupon_of_row(row: Row[Any]) -> Coupon:
         task=Task(row.task),
         watch_s=row.watch_s,
         segment=Segment(row.segment),
+        repurchase=Segment(row.repurchase) if row.repurchase else None,
     )

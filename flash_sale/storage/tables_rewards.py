@@ -35,6 +35,7 @@ coupons = Table(
     Column("task", String(16), nullable=False),
     Column("watch_s", Integer, nullable=False),
     Column("segment", String(16), nullable=False),
+    Column("repurchase", String(16), nullable=False, server_default=""),
     Column("created_ms", BigInteger, nullable=False),
     Column("closes_ms", BigInteger, nullable=False, index=True),
 )
@@ -53,6 +54,20 @@ coupon_claims = Table(
     Column("hold_id", String(64), index=True),
     Index("ix_coupon_claims_user", "user_id", "claimed_ms"),
     Index("ix_coupon_claims_coupon", "coupon_id", "user_id"),
+)
+
+# A coupon that a paid order may bring its buyer, written with the payment; `outcome` NULL: not yet
+# looked at.
+repurchase_grants = Table(
+    "repurchase_grants",
+    metadata,
+    Column("coupon_id", String(64), primary_key=True),
+    Column("order_id", String(64), primary_key=True),
+    Column("room_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("paid_ms", BigInteger, nullable=False),
+    Column("outcome", String(16)),
+    Index("ix_repurchase_grants_outcome", "outcome", "paid_ms"),
 )
 
 # What a buy took with it: coupons and points, kept for one reservation.
@@ -75,6 +90,36 @@ benefit_holds = Table(
     Column("looked_ms", BigInteger, nullable=False),
     UniqueConstraint("sale_id", "user_id", "key", name="uq_benefit_holds_request"),
     Index("ix_benefit_holds_state", "state", "looked_ms"),
+)
+
+# Orders that were split or merged share what their holds took: who has which points of it, by the
+# old order they came from ("": the hold's own). `benefit_holds.state` is then "parted".
+benefit_parts = Table(
+    "benefit_parts",
+    metadata,
+    Column("hold_id", String(64), primary_key=True),
+    Column("order_id", String(64), primary_key=True),
+    Column("from_order", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("points", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("round", Integer, nullable=False),
+    Index("ix_benefit_parts_order", "order_id"),
+    Index("ix_benefit_parts_from", "from_order"),
+)
+
+# What an order that is being made of others takes over, written before it is made.
+regroup_plans = Table(
+    "regroup_plans",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("sale_id", String(64), nullable=False),
+    Column("olds", Text, nullable=False),
+    Column("commissions", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("looked_ms", BigInteger, nullable=False),
+    Index("ix_regroup_plans_state", "state", "looked_ms"),
 )
 
 points_ledger = Table(
@@ -136,6 +181,19 @@ carts = Table(
     Column("sku_id", String(64), primary_key=True),
     Column("qty", Integer, nullable=False),
     Column("put_ms", BigInteger, nullable=False),
+)
+
+# What a checkout's key buys, written before its first sale is asked; bit n of `done`: the lines of
+# its n-th sale have left the cart.
+checkout_plans = Table(
+    "checkout_plans",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("room_id", String(64), primary_key=True),
+    Column("key", String(128), primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False, index=True),
 )
 
 add_ons = Table(
