@@ -6,7 +6,8 @@ deleting are events. Which comments reach which viewer is `sampling.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -15,6 +16,7 @@ from msgspec import UNSET
 
 from room.errors import Refused
 from room.events import CommentDeleted, CommentPinned, CommentUnpinned, Event
+from room.folding import same_key
 from room.limits import (
     COMMENT_BYTES_MAX,
     COMMENT_GRAPHEMES_MAX,
@@ -24,9 +26,9 @@ from room.limits import (
 from room.shapes import STAFF_ROLES, Comment, Quote, Speaker, User, plain
 from room.state import RoomState, require_live
 from room.text import clean, cut
-from room.words import SensitiveWords
+from room.words import SensitiveWords, Verdict, judge
 
-# Until there is following, members count as followers: they have a tie to the shop.
+# Members have a tie to the shop: they speak among followers.
 _FOLLOWER_ROLES: Final = frozenset({"member"}) | STAFF_ROLES
 
 
@@ -38,31 +40,43 @@ class Turn:
     burst: int
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A comment the rules let pass; `held` means that staff must see it first."""
+
+    comment: Comment
+    held: bool = False
+
+
 def post(
     state: RoomState,
     user: User,
     text: str,
     *,
     comment_id: str,
-    words: SensitiveWords,
+    words: Iterable[SensitiveWords],
     now_ms: int,
     reply_to: Mapping[str, object] | None = None,
     speaker: Speaker | None = None,
-) -> Comment:
+    follower: bool = False,
+    mentions: tuple[str, ...] = (),
+) -> Posted:
     """The comment as the room may see it, or a refusal, the person judged before the text.
 
-    `reply_to` is the `d` of the comment answered; `speaker` marks a buyer (see `speaker()`).
+    `reply_to` is the `d` of the comment answered; `speaker` marks a buyer (see `speaker()`);
+    `follower` says whether they follow the host, which `needs_following` asks for.
     """
-    require_may_speak(state, user, now_ms)
-    line = words.screen(
-        clean(text, graphemes_max=COMMENT_GRAPHEMES_MAX, bytes_max=COMMENT_BYTES_MAX)
-    )
-    return Comment(
+    require_may_speak(state, user, now_ms, follower=follower)
+    line = clean(text, graphemes_max=COMMENT_GRAPHEMES_MAX, bytes_max=COMMENT_BYTES_MAX)
+    judged = judge(line, words)
+    comment = Comment(
         id=comment_id,
         user=speaker if speaker is not None else Speaker(user.id, user.name, user.role),
-        text=line,
+        text=judged.text,
         reply_to=_quote(reply_to) if reply_to is not None else UNSET,
+        mentions=mentions or UNSET,
     )
+    return Posted(comment, held=judged.verdict is Verdict.REVIEW and not user.staff)
 
 
 def speaker(user: User, *, paid: bool) -> Speaker:
@@ -75,7 +89,12 @@ def wire(comment: Comment) -> dict[str, object]:
     return cast(dict[str, object], plain(comment))
 
 
-def require_may_speak(state: RoomState, user: User, now_ms: int) -> None:
+def needs_following(state: RoomState, user: User) -> bool:
+    """Whether only a follower of the host may speak at the moment, and this person may be none."""
+    return state.settings.followers_only and user.role not in _FOLLOWER_ROLES
+
+
+def require_may_speak(state: RoomState, user: User, now_ms: int, *, follower: bool = False) -> None:
     """Refuse with room_ended, login_required, banned, muted or forbidden, in this order."""
     require_live(state)
     if user.role == "guest":
@@ -85,7 +104,7 @@ def require_may_speak(state: RoomState, user: User, now_ms: int) -> None:
     muted_ms = state.muted.get(user.id, 0) - now_ms
     if muted_ms > 0:
         raise Refused("muted", "you are muted in this room", retry_ms=muted_ms)
-    if state.settings.followers_only and user.role not in _FOLLOWER_ROLES:
+    if needs_following(state, user) and not follower:
         raise Refused("forbidden", "only followers may comment now")
 
 
@@ -109,6 +128,24 @@ def refuse_turn(state: RoomState, retry_ms: int) -> None:
     if state.settings.slow_mode_s > 0:
         raise Refused("slow_mode", "slow mode is on", retry_ms=retry_ms)
     raise Refused("rate_limited", "you are commenting too fast", retry_ms=retry_ms)
+
+
+def text_key(text: str) -> str:
+    """What two texts that are the same to a reader share, as hex of fixed length."""
+    return hashlib.blake2b(same_key(text).encode(), digest_size=16).hexdigest()
+
+
+def refuse_duplicate(retry_ms: int) -> None:
+    """Refuse with duplicate when the wait is not 0."""
+    if retry_ms > 0:
+        raise Refused("duplicate", "the same was said here a moment ago", retry_ms=retry_ms)
+
+
+def fold_key(comment: Comment) -> str:
+    """By what a comment is folded with others; empty for one that is meant for somebody."""
+    if comment.user.role in STAFF_ROLES or comment.reply_to or comment.mentions:
+        return ""
+    return same_key(comment.text)
 
 
 def is_deleted(state: RoomState, comment_id: str) -> bool:

@@ -1,10 +1,10 @@
-"""Muting and banning. Where a muted or banned person is stopped: `comments.py`, the gateway."""
+"""Muting, banning, and who helps. `comments.py` and the gateway stop the muted and the banned."""
 
 from __future__ import annotations
 
 from room.errors import Refused
-from room.events import Event, UserBanned, UserMuted
-from room.limits import BANS_MAX, MUTE_S_MAX, MUTES_MAX
+from room.events import AssistantChanged, Event, UserBanned, UserMuted, WordsChanged
+from room.limits import ASSISTANTS_MAX, BANS_MAX, MUTE_S_MAX, MUTES_MAX
 from room.shapes import User
 from room.state import RoomState
 
@@ -39,6 +39,30 @@ def unban(state: RoomState, *, user_id: str, by: User) -> tuple[Event, ...]:
     if user_id not in state.banned:
         return ()
     return (UserBanned(user_id, by.id, lifted=True),)
+
+
+def appoint(state: RoomState, *, user_id: str, by: User) -> tuple[Event, ...]:
+    """Make a person an assistant of this room. Twice is the same as once."""
+    _require_other(state, user_id, by)
+    if user_id in state.assistants:
+        return ()
+    if user_id in state.banned:
+        raise Refused("conflict", "a banned person cannot help")
+    if len(state.assistants) >= ASSISTANTS_MAX:
+        raise Refused("conflict", f"{ASSISTANTS_MAX} people help already")
+    return (AssistantChanged(user_id, by.id, appointed=True),)
+
+
+def dismiss(state: RoomState, *, user_id: str, by: User) -> tuple[Event, ...]:
+    """Take the role back. Who has none stays without."""
+    if user_id not in state.assistants:
+        return ()
+    return (AssistantChanged(user_id, by.id, appointed=False),)
+
+
+def words_changed(state: RoomState, *, by: User) -> tuple[Event, ...]:
+    """Tell every worker that the room's own words are to be read again."""
+    return (WordsChanged(state.words_rev + 1, by.id),)
 
 
 def banned(state: RoomState, user_id: str) -> bool:

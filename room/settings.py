@@ -14,8 +14,10 @@ from room.events import Event, RoomChanged, RoomEnded
 from room.limits import (
     CHAT_PER_VIEWER_PER_S_MAX,
     COMMENTS_PER_USER_PER_S_MAX,
+    LOTTERIES_AT_ONCE_MAX,
     SLOW_MODE_S_MAX,
     TITLE_GRAPHEMES_MAX,
+    UNIQUE_CHAT_S_MAX,
 )
 from room.shapes import Settings, User
 from room.state import RoomState, require_live
@@ -23,9 +25,12 @@ from room.text import clean
 
 _BOUNDS: Final = {
     "slow_mode_s": SLOW_MODE_S_MAX,
+    "unique_chat_s": UNIQUE_CHAT_S_MAX,
     "comments_per_user_per_s": COMMENTS_PER_USER_PER_S_MAX,
     "chat_per_viewer_per_s": CHAT_PER_VIEWER_PER_S_MAX,
+    "lotteries_at_once": LOTTERIES_AT_ONCE_MAX,
 }
+_LOWEST: Final = {"lotteries_at_once": 1}  # where 0 does not mean "no limit"
 _BESIDE: Final = frozenset({"title", "stream_url", "host"})
 
 
@@ -67,8 +72,9 @@ def _settings(before: Settings, changes: Mapping[str, object]) -> Settings:
     except msgspec.ValidationError as wrong:
         raise Refused("bad_request", str(wrong)) from wrong
     for key, highest in _BOUNDS.items():
-        if not 0 <= getattr(settings, key) <= highest:
-            raise Refused("bad_request", f"{key} must be between 0 and {highest}")
+        lowest = _LOWEST.get(key, 0)
+        if not lowest <= getattr(settings, key) <= highest:
+            raise Refused("bad_request", f"{key} must be between {lowest} and {highest}")
     return settings
 
 

@@ -6,7 +6,9 @@ in graphemes and bytes. What the words mean is judged in `words.py`, not here.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Callable
 from typing import Final
 
 from room.errors import Refused
@@ -21,10 +23,36 @@ _SELECTORS: Final = "\ufe0e\ufe0f"  # text or emoji style
 _BLANK_LETTERS: Final = "\u115f\u1160\u3164\uffa0\u2800"  # letters that show as nothing
 _KEYCAP: Final = "\u20e3"
 _BYTES_PER_GRAPHEME_MAX: Final = 25  # a family emoji
+# What nearly all text is made of: each shows as itself, composes with no other of them and is one
+# grapheme. Such text needs no look at its characters one by one; a test goes through all of these.
+_PLAIN: Final = re.compile(
+    "[ -~\u3001-\u3029\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff5e"
+    "\U0001f300-\U0001f3fa\U0001f400-\U0001f64f]*"
+)
+_CHARACTERS_KEPT_MAX: Final = 20_000  # of a table; more than any language uses, about 2 MB
+
+
+class CharacterTable(dict[int, str]):
+    """For `str.translate`: what stands for a character, asked once and kept for the next time.
+
+    Bounded: past `_CHARACTERS_KEPT_MAX` it starts anew, for someone may send every one there is.
+    """
+
+    def __init__(self, stands_for: Callable[[str], str]) -> None:
+        super().__init__()
+        self._stands_for = stands_for
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= _CHARACTERS_KEPT_MAX:
+            self.clear()
+        found = self[code] = self._stands_for(chr(code))
+        return found
 
 
 def normalise(text: str) -> str:
     """The text as it may be kept: one line, no hidden characters, no trailing space."""
+    if _PLAIN.fullmatch(text):
+        return " ".join(text.split())
     composed = unicodedata.normalize("NFC", text)
     kept: list[str] = []
     marks = 0
@@ -64,6 +92,8 @@ def _is_mark(character: str) -> bool:
 
 def graphemes(text: str) -> int:
     """How many characters a reader sees, near enough to UAX #29 for a length cap."""
+    if _PLAIN.fullmatch(text):
+        return len(text)
     count = 0
     joined = False
     half_flag = False

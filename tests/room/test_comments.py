@@ -13,7 +13,7 @@ from tests.room.people import GUEST, HELPER, HOST, MEMBER, NOW_MS, VIEWER, WORDS
 
 
 def post(state: RoomState, user: User = VIEWER, text: str = "你好") -> Comment:
-    return comments.post(state, user, text, comment_id="c1", words=WORDS, now_ms=NOW_MS)
+    return comments.post(state, user, text, comment_id="c1", words=[WORDS], now_ms=NOW_MS).comment
 
 
 def refusal(state: RoomState, user: User = VIEWER, text: str = "你好") -> Refused:
@@ -38,13 +38,16 @@ def test_a_buyer_is_marked_and_a_reply_quotes() -> None:
         MEMBER,
         "yes",
         comment_id="c2",
-        words=WORDS,
+        words=[WORDS],
         now_ms=NOW_MS,
         reply_to=answered,
         speaker=comments.speaker(MEMBER, paid=True),
-    )
+        mentions=("u1",),
+    ).comment
     d = comments.wire(comment)
     assert d["user"] == {"id": "u2", "name": "Ann", "role": "member", "buyer": True}
+    assert d["mentions"] == ["u1"]
+    assert comments.fold_key(comment) == ""
     assert d["reply_to"] == {"id": "c1", "name": "小明", "text": "字" * 60}
 
 
@@ -75,8 +78,11 @@ def test_a_mute_ends_by_itself_to_the_millisecond() -> None:
     assert refusal(a_room(UserMuted("u1", NOW_MS + 1, HOST.id))).retry_ms == 1
 
 
-def test_members_and_staff_may_speak_when_only_followers_may() -> None:
+def test_followers_members_and_staff_may_speak_when_only_followers_may() -> None:
     state = a_room(RoomChanged(Settings(followers_only=True)))
+    assert comments.needs_following(state, VIEWER)
+    comments.require_may_speak(state, VIEWER, NOW_MS, follower=True)
+    assert not comments.needs_following(state, MEMBER)
     assert post(state, MEMBER)
     assert post(state, HELPER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -106,3 +107,23 @@ def test_nothing_but_blanks_is_empty() -> None:
 def test_a_name_is_cut_instead_of_refused() -> None:
     assert text.clean_name("字" * 40, "someone") == "字" * 32
     assert text.clean_name("\u202e", "someone") == "someone"
+
+
+def test_plain_text_is_taken_as_it_is_and_is_what_the_long_way_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every character of the short way, each after each kind of other and behind a space."""
+    plain = [chr(code) for code in range(0x110000) if text._PLAIN.fullmatch(chr(code))]
+    assert len(plain) > 30_000
+    line = "".join(plain) + "".join(reversed(plain)) + "x".join(plain[:: len(plain) // 500])
+    short = text.normalise(line), text.graphemes(line)
+    monkeypatch.setattr(text, "_PLAIN", re.compile("(?!)"))
+    assert (text.normalise(line), text.graphemes(line)) == short
+
+
+def test_a_table_of_characters_is_bounded() -> None:
+    table = text.CharacterTable(str.upper)
+    for code in range(text._CHARACTERS_KEPT_MAX + 10):
+        assert chr(code).translate(table) == chr(code).upper()
+    assert len(table) <= text._CHARACTERS_KEPT_MAX
+    assert "a1ß".translate(table) == "A1SS"
