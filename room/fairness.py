@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -25,8 +27,11 @@ ALGORITHM: Final = (
     "entries: r0=sha256(lottery_id), r=sha256(r_previous ':' user_id), root=last r; "
     "score=hmac_sha256(key=seed bytes, lottery_id ':' entries_root ':' user_id) in hex; "
     "winners=the lowest scores in ascending order, without the excluded, "
-    "min(winners_count, eligible) of them"
+    "min(winners_count, eligible) of them; each winner taken out is replaced by the lowest score "
+    "that has not won yet"
 )
+
+RANKED_AT_ONCE: Final = 1_000  # a few milliseconds of work
 
 
 def sha256_hex(content: bytes) -> str:
@@ -65,10 +70,31 @@ def ranked(
     )
 
 
+def ranked_slices(
+    seed: bytes, lottery_id: str, entries_root: str, eligible: Iterable[str]
+) -> Iterator[list[tuple[str, str]]]:
+    """The same in sorted slices, each a step of the work. `merged` makes one order of them."""
+    waiting = iter(set(eligible))
+    while some := list(islice(waiting, RANKED_AT_ONCE)):
+        yield ranked(seed, lottery_id, entries_root, some)
+
+
+def merged(slices: Iterable[list[tuple[str, str]]]) -> Iterator[tuple[str, str]]:
+    """(score, user id) of all slices, the best first, each found only when it is asked for."""
+    return merge(*slices)
+
+
 class _ProofWinner(msgspec.Struct):
     user_id: str
     rank: int
     score: str
+
+
+class _ProofRedraw(msgspec.Struct):
+    removal: int
+    out: str
+    reason: str
+    winner: _ProofWinner | None = None
 
 
 class _Proof(msgspec.Struct):
@@ -83,6 +109,7 @@ class _Proof(msgspec.Struct):
     entries: list[str]
     winners: list[_ProofWinner]
     excluded: list[str] = []
+    redraws: list[_ProofRedraw] = []
 
 
 def verify(proof: Mapping[str, object]) -> list[str]:
@@ -129,8 +156,13 @@ def _entry_failures(given: _Proof) -> list[str]:
 
 def _winner_failures(given: _Proof, seed: bytes, winners_count: int) -> list[str]:
     eligible = set(given.entries) - set(given.excluded)
-    best = ranked(seed, given.lottery_id, given.entries_root, eligible)[:winners_count]
-    wanted = [(user_id, rank, points) for rank, (points, user_id) in enumerate(best, start=1)]
+    order = ranked(seed, given.lottery_id, given.entries_root, eligible)
+    places = [(user_id, rank, points) for rank, (points, user_id) in enumerate(order, start=1)]
+    failures = _redraw_failures(given.redraws, places, winners_count)
+    return _draw_failures(given, places[:winners_count]) + failures
+
+
+def _draw_failures(given: _Proof, wanted: list[tuple[str, int, str]]) -> list[str]:
     named = [(winner.user_id, winner.rank, winner.score) for winner in given.winners]
     if named == wanted:
         return []
@@ -140,6 +172,29 @@ def _winner_failures(given: _Proof, seed: bytes, winners_count: int) -> list[str
         at for at, pair in enumerate(zip(named, wanted, strict=True)) if pair[0] != pair[1]
     )
     return [f"winner {first + 1} should be {wanted[first][0]}, is {named[first][0]}"]
+
+
+def _redraw_failures(
+    redraws: Sequence[_ProofRedraw], places: list[tuple[str, int, str]], winners_count: int
+) -> list[str]:
+    """Each replacement must be the next rank that has not won, for somebody who was winning."""
+    winning = {user_id for user_id, _, _ in places[:winners_count]}
+    waiting = iter(places[winners_count:])
+    failures = []
+    for number, redraw in enumerate(redraws, start=1):
+        wanted = next(waiting, None)
+        came = redraw.winner
+        named = None if came is None else (came.user_id, came.rank, came.score)
+        if redraw.removal != number:
+            failures.append(f"replacement {number} is numbered {redraw.removal}")
+        if redraw.out not in winning:
+            failures.append(f"replacement {number} is for {redraw.out}, who was not winning")
+        if named != wanted:
+            expected = wanted[0] if wanted else "nobody"
+            failures.append(f"replacement {number} should be {expected}")
+        winning.discard(redraw.out)
+        winning |= {wanted[0]} if wanted else set()
+    return failures
 
 
 def receipt_fits(

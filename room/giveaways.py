@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from room import lottery as rules
+from room.conditions import Standing
+from room.entries import Entries, EntriesLost
 from room.errors import Lost, Refused, Unavailable
 from room.limits import ENTRIES_MAX
 from room.lottery import LotteryRecord, LotterySpec
 from room.micro_batch import MicroBatch
 from room.ports import LotteryArchive, LotteryStore, RoomStore, Stored
+from room.prize_ports import EntryJournal
+from room.ranking import ranks
 from room.replica import Replica
 from room.room import Rooms
 from room.shapes import Lottery, Receipt, User, Winner
@@ -45,6 +48,7 @@ class Giveaways:
         store: RoomStore,
         lotteries: LotteryStore,
         archive: LotteryArchive,
+        journal: EntryJournal,
         *,
         new_id: Callable[[str], str],
         random_bytes: Callable[[int], bytes],
@@ -53,12 +57,14 @@ class Giveaways:
         self._store = store
         self._lotteries = lotteries
         self._archive = archive
+        self._entries = Entries(lotteries, journal)
+        self.on_drawn: Callable[[LotteryRecord], Awaitable[None]] = _nothing  # before it is told
         self._new_id = new_id
         self._random_bytes = random_bytes
         self._joins: MicroBatch[tuple[str, str], tuple[str, str], Receipt | None] = MicroBatch(
             self._join_batch, batch_max=JOIN_BATCH_MAX, waiting_max=JOIN_WAITING_MAX
         )
-        rooms.before_rebase = self._ask_to_settle
+        rooms.before_rebase.append(self._ask_to_settle)
 
     async def open(self, replica: Replica, spec: LotterySpec, now_ms: int) -> Lottery:
         """Commit to seed and rules, then tell the room. Refuses room_ended, conflict."""
@@ -79,25 +85,25 @@ class Giveaways:
         return record.face
 
     async def _tell_opened(self, replica: Replica, record: LotteryRecord, now_ms: int) -> None:
-        await self._rooms.change(replica, lambda state: rules.told_opened(state, record), now_ms)
+        try:
+            await self._rooms.change(replica, lambda state: rules.told_first(state, record), now_ms)
+        except Refused:  # another was opened at the same time: nobody has heard of this one
+            await self._archive.save_lottery(replace(record, state="void"), now_ms)
+            await self._lotteries.unschedule(record.room_id, record.lottery_id)
+            raise
         if record.face.close_ms is None:
             await self._lotteries.unschedule(record.room_id, record.lottery_id)
         else:
             await self._lotteries.schedule(record.room_id, record.lottery_id, record.face.close_ms)
 
     async def join(
-        self, replica: Replica, lottery_id: str, user: User, phrase: str | None, now_ms: int
+        self, replica: Replica, lottery_id: str, user: User, standing: Standing, now_ms: int
     ) -> Receipt:
         """Enter once; again gives the same receipt, also late. Refuses closed, not_qualified, …"""
         lottery = rules.require_known(replica.state, lottery_id)
         if not rules.is_open(lottery, now_ms):
             return await self._receipt_after_closing(replica.room_id, lottery_id, user)
-        watched_ms = 0
-        if lottery.conditions.watch_s is not UNSET:
-            watched_ms = await self._store.watched_ms(replica.room_id, user.id)
-        rules.require_may_enter(
-            replica.state, lottery_id, user, phrase=phrase, watched_ms=watched_ms
-        )
+        rules.require_may_enter(replica.state, lottery_id, user, standing)
         receipt = await self._joins.submit((replica.room_id, lottery_id), (user.id, user.name))
         if receipt is None:
             raise _closed()
@@ -116,20 +122,40 @@ class Giveaways:
     async def _join_batch(
         self, key: tuple[str, str], entrants: Sequence[tuple[str, str]]
     ) -> list[Receipt | None]:
-        return await self._lotteries.join(key[0], key[1], entrants)
+        try:
+            return await self._entries.enter(key[0], key[1], entrants)
+        except EntriesLost:
+            await self._lotteries.schedule(key[0], key[1], SETTLE_ASKED)
+            raise
 
     async def freeze(self, replica: Replica, lottery_id: str, now_ms: int) -> LotteryRecord:
         """Close the entries and publish their root. Again is harmless until the draw."""
-        rules.require_known(replica.state, lottery_id)
-        room_id = replica.room_id
+        lottery = rules.require_known(replica.state, lottery_id)
+        room_id, must_be_here = replica.room_id, lottery.conditions.present is True
         progress = await self._lotteries.freeze(
-            room_id, lottery_id, banned=replica.state.banned.keys(), now_ms=now_ms
+            room_id,
+            lottery_id,
+            banned=replica.state.banned.keys(),
+            now_ms=now_ms,
+            must_be_here=must_be_here,
         )
+        if progress is not None and progress.state == "frozen":
+            await self._put_back(replica, lottery_id, now_ms)
+            if must_be_here:
+                await self._lotteries.note_absent(room_id, lottery_id)
         record = await self._lotteries.load(room_id, lottery_id)
         if progress is None or record is None:
             raise Refused("not_found", "the entries of this lottery are gone")
         await self._rooms.change(replica, lambda state: rules.told_frozen(state, record), now_ms)
         return record
+
+    async def _put_back(self, replica: Replica, lottery_id: str, now_ms: int) -> None:
+        """What Redis has lost of the entries; what cannot be put back calls the lottery off."""
+        try:
+            await self._entries.settle(replica.room_id, lottery_id)
+        except EntriesLost:
+            await self._call_off(replica, lottery_id, now_ms)
+            raise _drawn_already() from None
 
     async def draw(self, replica: Replica, lottery_id: str, now_ms: int) -> tuple[Winner, ...]:
         """Freeze if still open, decide, store, tell. Only one draw succeeds.
@@ -157,9 +183,8 @@ class Giveaways:
             return replace(record, entries=entries)
         frozen = replace(record, entries=entries)
         await self._archive.save_lottery(frozen, now_ms)
-        await self._lotteries.store_result(
-            room_id, lottery_id, winners=rules.winners(frozen, entries), now_ms=now_ms
-        )
+        won = (await ranks(frozen, entries)).winners(now_ms)
+        await self._lotteries.store_result(room_id, lottery_id, winners=won, now_ms=now_ms)
         stored = await self._lotteries.load(room_id, lottery_id)
         if stored is None or stored.state != "drawn":
             raise Unavailable("the result of this lottery is not readable now")
@@ -167,6 +192,8 @@ class Giveaways:
 
     async def _tell_drawn(self, replica: Replica, drawn: LotteryRecord, now_ms: int) -> None:
         await self._archive.save_lottery(drawn, now_ms)
+        await self.on_drawn(drawn)
+        await self._entries.forget(drawn.lottery_id)
         await self._rooms.change(replica, lambda state: rules.told_drawn(state, drawn), now_ms)
         await self._lotteries.unschedule(drawn.room_id, drawn.lottery_id)
 
@@ -194,6 +221,7 @@ class Giveaways:
                 await self._settle_lost(replica, lottery_id, now_ms)
             return 0
         if at_ms == SETTLE_ASKED:
+            await self._put_back(replica, lottery_id, now_ms)
             await self._schedule_again(record)
             return 1
         close_ms = record.face.close_ms
@@ -226,20 +254,25 @@ class Giveaways:
             await self._lotteries.unschedule(room_id, lottery_id)
 
     async def _settle_lost(self, replica: Replica, lottery_id: str, now_ms: int) -> None:
-        """Redis lost the entries. A result or frozen entries in the archive still count; without
-        them nobody can be drawn fairly and the lottery is called off.
+        """Redis lost the lottery. A result or frozen entries in the archive still count, and so do
+        the receipts in the journal; without them it is called off.
         """
         archived = await self._archive.load_lottery(lottery_id)
+        is_open = archived is not None and archived.state == "open"
+        is_open = is_open and lottery_id in replica.state.lotteries  # else nobody could enter
+        if archived is not None and is_open and await self._entries.restore(archived):
+            await self._schedule_again(archived)
+            return
         if archived is not None and archived.state == "frozen":
-            archived = replace(
-                archived,
-                state="drawn",
-                drawn_ms=now_ms,
-                winners=rules.winners(archived, archived.entries),
-            )
+            won = (await ranks(archived, archived.entries)).winners(now_ms)
+            archived = replace(archived, state="drawn", drawn_ms=now_ms, winners=won)
         if archived is not None and archived.state == "drawn":
             await self._tell_drawn(replica, archived, now_ms)
             return
+        await self._call_off(replica, lottery_id, now_ms)
+
+    async def _call_off(self, replica: Replica, lottery_id: str, now_ms: int) -> None:
+        archived = await self._archive.load_lottery(lottery_id)
         if archived is not None:
             await self._archive.save_lottery(replace(archived, state="void"), now_ms)
         await self._tell_void(replica, lottery_id, "its entries were lost", now_ms)
@@ -259,6 +292,11 @@ class Giveaways:
         ]
         return await self._lotteries.counts(replica.room_id, opened) if opened else {}
 
+    async def live(self, replica: Replica) -> dict[str, dict[str, int]]:
+        """The same as fields of the open lotteries, for the room's state."""
+        counts = await self.counts(replica)
+        return {lottery_id: {"entries_count": count} for lottery_id, count in counts.items()}
+
     async def proof(self, lottery_id: str) -> dict[str, object] | None:
         """What anybody may check (see `fairness.verify`). None for an unknown lottery."""
         archived = await self._archive.load_lottery(lottery_id)
@@ -273,6 +311,10 @@ class Giveaways:
             return rules.proof(live)
         entries = tuple(await self._lotteries.entries(archived.room_id, lottery_id))
         return rules.proof(replace(live, entries=entries))
+
+
+async def _nothing(_: LotteryRecord) -> None:
+    """Where nobody wants to know of a draw."""
 
 
 def _closed() -> Refused:

@@ -5,31 +5,37 @@ Arithmetic of the draw is `fairness.py`; storing, freezing and drawing once is `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import msgspec
-from msgspec import UNSET
 from msgspec.structs import replace
 
+from room import conditions as asked_for
 from room import fairness
+from room.conditions import Standing, require_qualified
 from room.errors import Refused
 from room.events import Event, LotteryDrawn, LotteryFrozen, LotteryOpened, LotteryVoided
 from room.limits import (
-    LOTTERIES_OPEN_MAX,
+    CLAIM_S_MAX,
+    CLAIM_S_MIN,
+    FORM_FIELD_GRAPHEMES_MAX,
+    FORM_FIELDS_MAX,
     LOTTERY_DURATION_MS_MAX,
-    PHRASE_GRAPHEMES_MAX,
     PRIZE_GRAPHEMES_MAX,
-    WATCH_S_MAX,
     WINNERS_MAX,
 )
-from room.shapes import Conditions, Lottery, LotteryState, User, Winner, plain
+from room.shapes import Conditions, Lottery, LotteryKind, LotteryState, User, Winner, plain
 from room.state import RoomState, require_live
-from room.text import clean, normalise
+from room.text import clean
 
 # Below this a closing time is a duration from now; above it is a date (from 1973 on).
 DURATIONS_BELOW_MS: Final = 100_000_000_000
+
+DEFAULT_FORM: Final = ("name", "phone", "address")
+NOTHING_KNOWN: Final = Standing()
 
 # A next state missing in a row is an illegal move: the room is not told of it.
 TRANSITIONS: Final[dict[LotteryState, frozenset[LotteryState]]] = {
@@ -48,6 +54,9 @@ class LotterySpec:
     winners_count: int
     conditions: Conditions
     close_ms: int | None
+    kind: LotteryKind = "lottery"
+    claim_s: int = 0
+    form: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,8 @@ class LotteryRecord(msgspec.Struct, frozen=True, kw_only=True):
     state: LotteryState = "open"
     entries_count: int = 0
     entries_root: str = ""
-    excluded: tuple[str, ...] = ()  # entrants banned when the entries were frozen
+    excluded: tuple[str, ...] = ()  # entrants banned or absent when the entries were frozen
+    absent: tuple[str, ...] = ()  # those among the excluded who were not in the room
     frozen_ms: int | None = None
     drawn_ms: int | None = None
     winners: tuple[Winner, ...] = ()
@@ -92,8 +102,12 @@ def spec(
     now_ms: int,
     conditions: object = None,
     close_ms: int | None = None,
+    kind: LotteryKind = "lottery",
+    claim_s: int | None = None,
+    form: Sequence[str] | None = None,
 ) -> LotterySpec:
-    """Check what the host asked for. No closing time means it is drawn by hand.
+    """Check what the host asked for. No closing time means it is drawn by hand; without `claim_s`
+    there is nothing to claim.
 
     Refuses bad_request and too_long.
     """
@@ -102,8 +116,11 @@ def spec(
     return LotterySpec(
         prize=clean(prize, graphemes_max=PRIZE_GRAPHEMES_MAX, field="prize"),
         winners_count=winners,
-        conditions=_conditions(conditions),
+        conditions=asked_for.parse(conditions),
         close_ms=_close_ms(close_ms, now_ms),
+        kind=kind,
+        claim_s=claim_s or 0,
+        form=clean_form_fields(claim_s, form),
     )
 
 
@@ -116,20 +133,19 @@ def _close_ms(close_ms: int | None, now_ms: int) -> int | None:
     return closing_ms
 
 
-def _conditions(asked: object) -> Conditions:
-    """None, {}, [] and "everyone" ask for nothing."""
-    if asked is None or asked in ({}, [], "everyone"):
-        return Conditions()
-    try:
-        given = msgspec.convert(asked, Conditions, strict=True)
-    except msgspec.ValidationError as wrong:
-        raise Refused("bad_request", f"conditions: {wrong}") from wrong
-    if isinstance(given.phrase, str):
-        phrase = clean(given.phrase, graphemes_max=PHRASE_GRAPHEMES_MAX, field="phrase")
-        given = replace(given, phrase=phrase)
-    if isinstance(given.watch_s, int) and not 1 <= given.watch_s <= WATCH_S_MAX:
-        raise Refused("bad_request", f"watch_s must be between 1 and {WATCH_S_MAX}")
-    return given
+def clean_form_fields(claim_s: int | None, fields: Sequence[str] | None) -> tuple[str, ...]:
+    """The fields of a lottery's form, checked. Without a deadline there is no form."""
+    if claim_s is None:
+        if fields:
+            raise Refused("bad_request", "a form needs claim_s")
+        return ()
+    if not CLAIM_S_MIN <= claim_s <= CLAIM_S_MAX:
+        raise Refused("bad_request", f"claim_s must be between {CLAIM_S_MIN} and {CLAIM_S_MAX}")
+    asked = DEFAULT_FORM if fields is None else tuple(fields)
+    if len(asked) > FORM_FIELDS_MAX or len(set(asked)) != len(asked):
+        raise Refused("bad_request", f"form must be {FORM_FIELDS_MAX} different fields at most")
+    limit = FORM_FIELD_GRAPHEMES_MAX
+    return tuple(clean(field, graphemes_max=limit, field="form field") for field in asked)
 
 
 def record(
@@ -139,8 +155,11 @@ def record(
     rules = canonical(
         {
             "algorithm": fairness.ALGORITHM,
+            "claim_s": asked.claim_s,
             "close_ms": asked.close_ms,  # at the latest: the host may draw sooner
             "conditions": plain(asked.conditions),
+            "form": asked.form,
+            "kind": asked.kind,
             "lottery_id": lottery_id,
             "manual": asked.close_ms is None,
             "open_ms": now_ms,
@@ -160,6 +179,9 @@ def record(
         manual=asked.close_ms is None,
         seed_hash=fairness.sha256_hex(seed),
         rules_hash=fairness.sha256_hex(rules.encode()),
+        kind=asked.kind,
+        claim_s=asked.claim_s,
+        form=asked.form,
     )
     return LotteryRecord(room_id=room_id, face=face, rules=rules, seed=seed.hex())
 
@@ -171,9 +193,10 @@ def canonical(value: object) -> str:
 
 def require_may_open(state: RoomState) -> None:
     require_live(state)
-    opened = sum(lottery.state == "open" for lottery in state.lotteries.values())
-    if opened >= LOTTERIES_OPEN_MAX:
-        raise Refused("conflict", f"{LOTTERIES_OPEN_MAX} lotteries are open already")
+    opened = sum(lottery.state in ("open", "frozen") for lottery in state.lotteries.values())
+    at_once = state.settings.lotteries_at_once
+    if opened >= at_once:
+        raise Refused("conflict", f"as many lotteries as may be at once are open: {at_once}")
 
 
 def require_known(state: RoomState, lottery_id: str) -> Lottery:
@@ -184,34 +207,14 @@ def require_known(state: RoomState, lottery_id: str) -> Lottery:
 
 
 def require_may_enter(
-    state: RoomState, lottery_id: str, user: User, *, phrase: str | None, watched_ms: int
+    state: RoomState, lottery_id: str, user: User, standing: Standing = NOTHING_KNOWN
 ) -> None:
     """Refuse with login_required, banned, not_found or not_qualified (details say what lacks)."""
     if user.role == "guest":
         raise Refused("login_required", "log in to join")
     if user.id in state.banned:
         raise Refused("banned", "you are banned from this room")
-    conditions = require_known(state, lottery_id).conditions
-    if conditions.phrase is not UNSET and not _same_phrase(phrase, conditions.phrase):
-        raise Refused(
-            "not_qualified", "the phrase is not the one asked for", details={"condition": "phrase"}
-        )
-    if conditions.watch_s is not UNSET and watched_ms < conditions.watch_s * 1_000:
-        lacking_ms = conditions.watch_s * 1_000 - watched_ms
-        raise Refused(
-            "not_qualified",
-            "you have not watched long enough yet",
-            retry_ms=lacking_ms,
-            details={
-                "condition": "watch_s",
-                "have_s": watched_ms // 1_000,
-                "need_s": conditions.watch_s,
-            },
-        )
-
-
-def _same_phrase(given: str | None, wanted: str) -> bool:
-    return given is not None and normalise(given[:1_000]).casefold() == wanted.casefold()
+    require_qualified(require_known(state, lottery_id).conditions, standing)
 
 
 def is_open(lottery: Lottery, now_ms: int) -> bool:
@@ -219,16 +222,61 @@ def is_open(lottery: Lottery, now_ms: int) -> bool:
     return lottery.state == "open" and (lottery.close_ms is None or now_ms < lottery.close_ms)
 
 
-def winners(drawn: LotteryRecord, entries: Sequence[tuple[str, str]]) -> tuple[Winner, ...]:
-    """min(winners_count, eligible) different people, decided by seed and root alone."""
-    names = dict(entries)
-    eligible = names.keys() - set(drawn.excluded)
+def winners(
+    drawn: LotteryRecord, entries: Sequence[tuple[str, str]], now_ms: int = 0
+) -> tuple[Winner, ...]:
+    """min(winners_count, eligible) different people, decided by seed and root alone.
+
+    `now_ms` is when they win, from which on they may claim.
+    """
+    ranks = Ranks(drawn, entries, fairness.merged(slices(drawn, entries)))
+    return ranks.winners(now_ms)
+
+
+def slices(
+    drawn: LotteryRecord, entries: Sequence[tuple[str, str]]
+) -> Iterator[list[tuple[str, str]]]:
+    """The work of ranking everybody eligible, in steps."""
+    eligible = {user_id for user_id, _ in entries} - set(drawn.excluded)
     seed = bytes.fromhex(drawn.seed)
-    best = fairness.ranked(seed, drawn.lottery_id, drawn.root, eligible)
-    return tuple(
-        Winner(user_id, names[user_id], rank, points)
-        for rank, (points, user_id) in enumerate(best[: drawn.face.winners_count], start=1)
-    )
+    return fairness.ranked_slices(seed, drawn.lottery_id, drawn.root, eligible)
+
+
+class Ranks:
+    """Everybody eligible in the order of the draw, found as far as they are asked for."""
+
+    def __init__(
+        self,
+        drawn: LotteryRecord,
+        entries: Sequence[tuple[str, str]],
+        best: Iterator[tuple[str, str]],
+    ) -> None:
+        self._drawn = drawn
+        self._names = dict(entries)
+        self._best = best
+        self._found: list[Winner] = []
+
+    def at(self, place: int) -> Winner | None:
+        """Who has rank `place + 1`; None past the last."""
+        wanted = place + 1 - len(self._found)
+        for points, user_id in islice(self._best, max(0, wanted)):
+            rank = len(self._found) + 1
+            self._found.append(Winner(user_id, self._names[user_id], rank, points))
+        return self._found[place] if place < len(self._found) else None
+
+    def winners(self, now_ms: int) -> tuple[Winner, ...]:
+        """The first `winners_count` of them, who may claim from `now_ms` on."""
+        face = self._drawn.face
+        claim_by_ms = now_ms + face.claim_s * 1_000 if face.claim_s else 0
+        first = map(self.at, range(face.winners_count))
+        return tuple(replace(one, claim_by_ms=claim_by_ms) for one in first if one is not None)
+
+
+def told_first(state: RoomState, opened: LotteryRecord) -> tuple[Event, ...]:
+    """Open it, unless as many as may be at once are open already. Refuses conflict, room_ended."""
+    if opened.lottery_id not in state.lotteries:
+        require_may_open(state)
+    return told_opened(state, opened)
 
 
 def told_opened(state: RoomState, opened: LotteryRecord) -> tuple[Event, ...]:
@@ -240,7 +288,9 @@ def told_frozen(state: RoomState, frozen: LotteryRecord) -> tuple[Event, ...]:
     lottery = state.lotteries.get(frozen.lottery_id)
     if lottery is not None and "frozen" not in TRANSITIONS[lottery.state]:
         return ()
-    event = LotteryFrozen(frozen.lottery_id, frozen.entries_count, frozen.root)
+    event = LotteryFrozen(
+        frozen.lottery_id, frozen.entries_count, frozen.root, len(frozen.excluded)
+    )
     return (*told_opened(state, frozen), event)
 
 
@@ -276,6 +326,7 @@ def proof(known: LotteryRecord) -> dict[str, object]:
         "entries_root": known.root,
         "algorithm": fairness.ALGORITHM,
         "excluded": list(known.excluded),
+        "absent": list(known.absent),
     }
     if known.state == "drawn":
         public |= {

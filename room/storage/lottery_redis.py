@@ -16,17 +16,20 @@ from room.errors import Refused, Unavailable
 from room.fairness import chain_next, chain_start
 from room.limits import ENTRIES_MAX
 from room.lottery import LotteryRecord, Progress
+from room.prize_ports import Entry
 from room.shapes import Lottery, LotteryState, Receipt, Winner
 from room.storage import keys
 from room.storage.scripts import Argument, Script, reachable
 
 JOIN_ATTEMPTS_MAX: Final = 50  # each lost race means that another worker's batch went through
 DRAWN_KEPT_S: Final = 7 * 86_400
+MEND_ENTRIES_MAX: Final = 1_000  # in one script
 
 _create: Final = Script("lottery_create")
 _append: Final = Script("lottery_append")
 _freeze: Final = Script("lottery_freeze")
 _result: Final = Script("lottery_result")
+_mend: Final = Script("lottery_mend")
 
 _WINNERS: Final = msgspec.json.Decoder(tuple[Winner, ...])
 _FACE: Final = msgspec.json.Decoder(Lottery)
@@ -113,18 +116,66 @@ class RedisLotteries:
         return cast(bytes, reply).decode()
 
     async def freeze(
-        self, room_id: str, lottery_id: str, *, banned: Collection[str], now_ms: int
+        self,
+        room_id: str,
+        lottery_id: str,
+        *,
+        banned: Collection[str],
+        now_ms: int,
+        must_be_here: bool = False,
     ) -> Progress | None:
-        """Atomic: `lottery_freeze.lua`."""
-        reply = await _freeze(
-            self._redis,
-            [keys.lottery(room_id, lottery_id), keys.receipts(room_id, lottery_id)],
-            [now_ms, *banned],
-        )
+        """Atomic: `lottery_freeze.lua`. Who was absent follows from what it has kept."""
+        present = keys.present(room_id, lottery_id)
+        touched = [keys.lottery(room_id, lottery_id), keys.receipts(room_id, lottery_id), present]
+        if must_be_here:
+            with reachable():
+                workers: Any = await self._redis.smembers(keys.here_workers(room_id))
+            touched += [keys.here(room_id, worker.decode()) for worker in workers]
+        kept_s = DRAWN_KEPT_S if must_be_here else 0
+        reply = await _freeze(self._redis, touched, [now_ms, kept_s, *banned])
         if reply is None:
             return None
         state, count, root = reply
         return Progress(cast(LotteryState, state.decode()), int(count), root.decode())
+
+    async def note_absent(self, room_id: str, lottery_id: str) -> None:
+        """Both lists are frozen, so this comes to the same however often it is done."""
+        with reachable():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.lrange(keys.entries(room_id, lottery_id), 0, -1)
+                pipe.smembers(keys.present(room_id, lottery_id))
+                entries, here = await pipe.execute()
+            absent = b" ".join(user_id for user_id in entries if user_id not in here)
+            await self._redis.hsetnx(keys.lottery(room_id, lottery_id), "absent", absent)
+
+    async def mend(self, room_id: str, lottery_id: str, entries: Sequence[Entry]) -> bool:
+        """Atomic: `lottery_mend.lua`, in pieces that each fit a script."""
+        with reachable():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hmget(keys.lottery(room_id, lottery_id), ["count", "hash"])
+                pipe.lrange(keys.entries(room_id, lottery_id), 0, -1)
+                (count, running), found = await pipe.execute()
+        if count is None:
+            raise Refused("not_found", "the entries of this lottery are gone")
+        noted = [entry.user_id.encode() for entry in entries]
+        pairs = enumerate(zip(found, noted, strict=False))
+        alike = min(len(found), len(noted))
+        keep = next((at for at, (here, there) in pairs if here != there), alike)
+        seen: tuple[Argument, Argument] = (count, running)
+        for start in range(keep, max(len(entries), keep + 1), MEND_ENTRIES_MAX):
+            piece = entries[start : start + MEND_ENTRIES_MAX]
+            last = piece[-1] if piece else None
+            after = (last.index + 1, last.running_hash) if last else _end_of(entries[:keep])
+            triples: list[Argument] = [
+                part
+                for entry in piece
+                for part in (entry.user_id, entry.name, f"{entry.index}:{entry.running_hash}")
+            ]
+            arguments = [*seen, start, *after, *triples]
+            if await _mend(self._redis, _four_keys(room_id, lottery_id), arguments) != b"ok":
+                return False
+            seen = after
+        return True
 
     async def entries(self, room_id: str, lottery_id: str) -> list[tuple[str, str]]:
         with reachable():
@@ -147,6 +198,7 @@ class RedisLotteries:
             kept: Any = await self._redis.hgetall(keys.lottery(room_id, lottery_id))
         if not kept:
             return None
+        absent = tuple(kept.get(b"absent", b"").decode().split())
         return LotteryRecord(
             room_id=room_id,
             face=_FACE.decode(kept[b"face"]),
@@ -155,7 +207,11 @@ class RedisLotteries:
             state=cast(LotteryState, kept[b"state"].decode()),
             entries_count=int(kept[b"count"]),
             entries_root=kept[b"hash"].decode(),
-            excluded=tuple(kept.get(b"excluded", b"").decode().split()),
+            excluded=(
+                *(banned := kept.get(b"excluded", b"").decode().split()),
+                *(user_id for user_id in absent if user_id not in banned),
+            ),
+            absent=absent,
             frozen_ms=_optional(kept.get(b"frozen_ms")),
             drawn_ms=_optional(kept.get(b"drawn_ms")),
             winners=_WINNERS.decode(kept.get(b"winners", b"[]")),
@@ -214,6 +270,10 @@ def _four_keys(room_id: str, lottery_id: str) -> list[str]:
         keys.receipts(room_id, lottery_id),
         keys.names(room_id, lottery_id),
     ]
+
+
+def _end_of(entries: Sequence[Entry]) -> tuple[int, str]:
+    return (entries[-1].index + 1, entries[-1].running_hash) if entries else (0, "")
 
 
 def _receipt(kept: bytes) -> Receipt:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from room import lottery
+from room import conditions, lottery
+from room.conditions import Standing
 from room.errors import Refused
-from room.events import LotteryOpened, LotteryVoided, RoomEnded, UserBanned
-from room.limits import LOTTERIES_MAX, LOTTERIES_OPEN_MAX, WINNERS_KEPT_MAX
+from room.events import LotteryOpened, LotteryVoided, RoomChanged, RoomEnded, UserBanned
+from room.limits import LOTTERIES_AT_ONCE_MAX, LOTTERIES_MAX, WINNERS_KEPT_MAX
 from room.lottery import LotteryRecord
-from room.shapes import User, Winner
+from room.shapes import Conditions, Settings, User, Winner
 from room.state import RoomState
 from tests.room.people import GUEST, HOST, NOW_MS, VIEWER, a_room, after
 
@@ -45,7 +49,16 @@ def test_a_closing_time_is_a_duration_or_a_date() -> None:
         {"close_ms": -5},
         {"close_ms": NOW_MS},
         {"close_ms": 8 * 86_400_000},
-        {"conditions": {"follow": True}},
+        {"conditions": {"follow": 1}},
+        {"conditions": {"shout": True}},
+        {"conditions": {"tiers": "gold"}},
+        {"conditions": {"tiers": [""]}},
+        {"conditions": {"tiers": ["t"] * 21}},
+        {"claim_s": 0},
+        {"claim_s": 31 * 86_400},
+        {"form": ["name"]},
+        {"claim_s": 60, "form": ["name", "name"]},
+        {"claim_s": 60, "form": [" "]},
         {"conditions": {"watch_s": 0}},
         {"conditions": {"watch_s": 86_401}},
         {"conditions": {"watch_s": True}},
@@ -73,7 +86,7 @@ def enter(
     state: RoomState, user: User = VIEWER, phrase: str | None = None, watched_ms: int = 0
 ) -> str:
     try:
-        lottery.require_may_enter(state, "l1", user, phrase=phrase, watched_ms=watched_ms)
+        lottery.require_may_enter(state, "l1", user, Standing(phrase, watched_ms=watched_ms))
     except Refused as refused:
         return refused.code
     return "ok"
@@ -91,12 +104,68 @@ def test_who_may_enter() -> None:
     assert enter(state, phrase=" 我要  杯子 ", watched_ms=30_000) == "ok"
 
 
-def test_a_lacking_condition_is_named_with_its_progress() -> None:
-    state = a_room(LotteryOpened(opened(conditions={"watch_s": 30}).face))
+def test_a_lacking_condition_is_named_with_the_progress_of_all() -> None:
+    state = a_room(LotteryOpened(opened(conditions={"watch_s": 30, "present": True}).face))
     with pytest.raises(Refused) as refused:
-        lottery.require_may_enter(state, "l1", VIEWER, phrase=None, watched_ms=12_345)
-    assert refused.value.details == {"condition": "watch_s", "have_s": 12, "need_s": 30}
+        lottery.require_may_enter(state, "l1", VIEWER, Standing(watched_ms=12_345))
+    watch = {"condition": "watch_s", "met": False, "have_s": 12, "need_s": 30}
+    away = {"condition": "present", "met": False}
+    first = {key: value for key, value in watch.items() if key != "met"}
+    assert refused.value.details == {**first, "conditions": [watch, away]}
     assert refused.value.retry_ms == 17_655
+
+
+ALL = {
+    "phrase": "hi",
+    "follow": True,
+    "watch_s": 60,
+    "bought": True,
+    "tiers": ["gold", "black"],
+    "present": True,
+}
+KNOWN = Standing("HI ", follows=True, watched_ms=60_000, bought=True, tier="gold")
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacking"),
+    [
+        ({}, ["present"]),
+        ({"here": True}, []),
+        ({"phrase": None}, ["phrase", "present"]),
+        ({"phrase": None, "said": True}, ["present"]),
+        ({"follows": False}, ["follow", "present"]),
+        ({"watched_ms": 59_999}, ["watch_s", "present"]),
+        ({"bought": False}, ["bought", "present"]),
+        ({"tier": None}, ["tiers", "present"]),
+        ({"tier": "silver", "bought": False}, ["bought", "tiers", "present"]),
+    ],
+)
+def test_each_condition_lacks_by_itself(changes: dict[str, Any], lacking: list[str]) -> None:
+    """Being present is judged at the draw: it never keeps anybody from entering."""
+    asked, standing = conditions.parse(ALL), dataclasses.replace(KNOWN, **changes)
+    known = conditions.progress(asked, standing)
+    assert [each.condition for each in known] == list(ALL)
+    assert [each.condition for each in known if not each.met] == lacking
+    if lacking in ([], ["present"]):
+        conditions.require_qualified(asked, standing)
+    else:
+        with pytest.raises(Refused, match="not fulfilled yet"):
+            conditions.require_qualified(asked, standing)
+
+
+def test_what_is_not_asked_for_is_no_condition() -> None:
+    nothing = {"follow": False, "bought": False, "tiers": [], "present": False}
+    assert conditions.parse(nothing) == Conditions()
+    assert conditions.parse({"tier": "gold"}) == Conditions(tiers=("gold",))
+
+
+def test_rules_bind_the_form_and_the_deadline() -> None:
+    record = opened(claim_s=60, kind="bag")
+    assert (record.face.kind, record.face.claim_s) == ("bag", 60)
+    assert record.face.form == ("name", "phone", "address")
+    assert '"claim_s":60' in record.rules
+    assert opened(claim_s=60, form=["尺码"]).face.form == ("尺码",)
+    assert opened().face.form == ()
 
 
 def test_entries_close_by_the_clock_before_they_are_frozen() -> None:
@@ -107,9 +176,15 @@ def test_entries_close_by_the_clock_before_they_are_frozen() -> None:
 
 
 def test_only_so_many_are_open_at_once_and_none_in_an_ended_room() -> None:
-    state = a_room(*(LotteryOpened(opened(f"l{n}").face) for n in range(LOTTERIES_OPEN_MAX)))
-    with pytest.raises(Refused, match="open already"):
+    state = a_room(LotteryOpened(opened().face))
+    with pytest.raises(Refused, match="at once"):
         lottery.require_may_open(state)
+    state = after(state, [RoomChanged(Settings(lotteries_at_once=LOTTERIES_AT_ONCE_MAX))])
+    lottery.require_may_open(state)
+    more = (LotteryOpened(opened(f"l{n}").face) for n in range(2, LOTTERIES_AT_ONCE_MAX + 1))
+    with pytest.raises(Refused) as refused:
+        lottery.told_first(after(state, more), opened("l9"))
+    assert refused.value.code == "conflict"
     with pytest.raises(Refused) as refused:
         lottery.require_may_open(a_room(RoomEnded()))
     assert refused.value.code == "room_ended"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from room import lottery as rules
+from room.conditions import Standing
 from room.errors import Refused
 from room.giveaways import Giveaways
 from room.lottery import LotteryRecord
@@ -41,7 +42,7 @@ async def joined(
     return list(
         await asyncio.gather(
             *(
-                giveaways.join(replica, lottery_id, person(nth), None, NOW_MS)
+                giveaways.join(replica, lottery_id, person(nth), Standing(), NOW_MS)
                 for nth in range(count)
             )
         )

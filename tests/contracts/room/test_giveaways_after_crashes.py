@@ -9,12 +9,16 @@ from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from room import lottery as rules
+from room.conditions import Standing
 from room.errors import Unavailable
+from room.events import RoomChanged
 from room.fairness import chain_root, verify
 from room.giveaways import DRAW_ASKED, Giveaways
 from room.replica import Replica
 from room.room import Rooms
+from room.shapes import Settings
 from room.storage import keys
+from room.storage.lottery_journal import SqlJournal
 from room.storage.lottery_redis import RedisLotteries
 from room.storage.sql import SqlArchive
 from tests.contracts.room.giveaway_steps import (
@@ -23,6 +27,7 @@ from tests.contracts.room.giveaway_steps import (
     joined,
     only,
     opened,
+    person,
     refusal,
     told,
 )
@@ -94,14 +99,81 @@ async def test_a_draw_interrupted_by_a_silent_store_is_finished_with_the_same_wi
     assert await refusal(giveaways.draw(replica, lottery_id, NOW_MS)) == "conflict"
 
 
-async def test_lost_entries_call_an_open_lottery_off(
+async def test_lost_entries_come_back_from_the_receipts(
     giveaways: Giveaways, replica: Replica, rooms: Rooms, redis: Redis
 ) -> None:
+    """Redis loses everything; every receipt holds, and more people enter."""
     lottery_id = await opened(giveaways, replica)
-    await joined(giveaways, replica, lottery_id, 3)
+    receipts = await joined(giveaways, replica, lottery_id, 3)
     await redis.flushall()
     await rooms.heal(replica, None, NOW_MS)
     await giveaways.resume(NOW_MS, only(replica))
+    assert replica.state.lotteries[lottery_id].state == "open"
+    assert (await joined(giveaways, replica, lottery_id, 5))[:3] == receipts
+    await giveaways.draw(replica, lottery_id, NOW_MS)
+    assert await checked(giveaways, lottery_id) == [f"u{n}" for n in range(5)]
+
+
+async def cut(redis: Redis, lottery_id: str, keep: int) -> None:
+    """What a Redis that lost its last seconds would say."""
+    gone = await redis.lrange(keys.entries("r1", lottery_id), keep, -1)  # type: ignore[misc]
+    if keep:
+        await redis.ltrim(keys.entries("r1", lottery_id), 0, keep - 1)  # type: ignore[misc]
+    else:
+        await redis.delete(keys.entries("r1", lottery_id))
+    for key in (keys.receipts("r1", lottery_id), keys.names("r1", lottery_id)):
+        await redis.hdel(key, *gone)  # type: ignore[misc]
+    user_ids = [f"u{n}" for n in range(keep)]
+    chain = {"count": keep, "hash": chain_root(lottery_id, user_ids) if keep else ""}
+    await redis.hset(keys.lottery("r1", lottery_id), mapping=chain)  # type: ignore[misc]
+
+
+async def checked(giveaways: Giveaways, lottery_id: str) -> list[str]:
+    """The entries of a proof that verifies."""
+    proof: dict[str, Any] | None = await giveaways.proof(lottery_id)
+    assert proof is not None
+    assert verify(proof) == []
+    return list(proof["entries"])
+
+
+@pytest.mark.parametrize("keep", [0, 6])
+async def test_a_lost_tail_is_put_back_by_the_next_to_enter(
+    keep: int, giveaways: Giveaways, replica: Replica, redis: Redis
+) -> None:
+    """Somebody new would get a place that is taken: all old receipts hold, the newcomer is last."""
+    lottery_id = await opened(giveaways, replica)
+    receipts = await joined(giveaways, replica, lottery_id, 9)
+    await cut(redis, lottery_id, keep)
+    late = await giveaways.join(replica, lottery_id, person(9), Standing(), NOW_MS)
+    assert late.index == 9
+    assert await joined(giveaways, replica, lottery_id, 9) == receipts
+    await giveaways.draw(replica, lottery_id, NOW_MS)
+    assert await checked(giveaways, lottery_id) == [f"u{n}" for n in range(10)]
+
+
+async def test_a_lost_tail_is_put_back_before_the_draw(
+    giveaways: Giveaways, replica: Replica, redis: Redis
+) -> None:
+    """Nobody entered after the loss, so only the journal knows of it."""
+    lottery_id = await opened(giveaways, replica)
+    await joined(giveaways, replica, lottery_id, 9)
+    await cut(redis, lottery_id, 4)
+    await giveaways.draw(replica, lottery_id, NOW_MS)
+    assert await checked(giveaways, lottery_id) == [f"u{n}" for n in range(9)]
+    assert replica.state.lotteries[lottery_id].entries_count == 9
+
+
+async def test_what_cannot_be_put_back_calls_the_lottery_off(
+    giveaways: Giveaways, replica: Replica, redis: Redis, journal: SqlJournal
+) -> None:
+    """The journal has a hole as well: honest is to say so, and to draw nobody."""
+    lottery_id = await opened(giveaways, replica)
+    await joined(giveaways, replica, lottery_id, 5)
+    kept = await journal.noted_entries(lottery_id)
+    await journal.forget_entries(lottery_id)
+    await journal.note_entries(lottery_id, [kept[0], kept[4]])
+    await cut(redis, lottery_id, 2)
+    assert await refusal(giveaways.draw(replica, lottery_id, NOW_MS)) == "conflict"
     assert replica.state.lotteries[lottery_id].state == "void"
     proof = await giveaways.proof(lottery_id)
     assert proof is not None
@@ -138,6 +210,7 @@ async def test_a_lost_timetable_is_made_again_when_the_room_is_rebuilt(
     lotteries: RedisLotteries,
     redis: Redis,
 ) -> None:
+    await rooms.change(replica, lambda _: (RoomChanged(Settings(lotteries_at_once=5)),), NOW_MS)
     timed = await opened(giveaways, replica, close_ms=CLOSE_MS)
     frozen = await opened(giveaways, replica)
     await opened(giveaways, replica)
