@@ -12,7 +12,26 @@ from typing import ClassVar, Final, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from room.shapes import Card, Comment, Coupon, Lottery, Product, Sale, Settings, User, Winner, plain
+from room.shapes import (
+    Auction,
+    Bidder,
+    Card,
+    CloseReason,
+    Comment,
+    Coupon,
+    Gift,
+    HandoutState,
+    Lottery,
+    Poll,
+    Product,
+    Rain,
+    Sale,
+    Settings,
+    Speaker,
+    User,
+    Winner,
+    plain,
+)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -73,6 +92,7 @@ class LotteryFrozen(Event, frozen=True):
     lottery_id: str
     entries_count: int
     entries_root: str
+    excluded_count: int = 0
 
 
 class LotteryDrawn(Event, frozen=True):
@@ -84,15 +104,107 @@ class LotteryDrawn(Event, frozen=True):
     winners: tuple[Winner, ...]
 
 
+class LotteryRedrawn(Event, frozen=True):
+    """A winner is out, and the next in rank is in; None when nobody was left.
+
+    `removal` counts the removals of this lottery from 1; `reason` is unclaimed or disqualified.
+    """
+
+    t: ClassVar[str] = "lottery.redrawn"
+    lottery_id: str
+    removal: int
+    out: str
+    reason: str
+    winner: Winner | None
+
+
 class LotteryVoided(Event, frozen=True):
     t: ClassVar[str] = "lottery.voided"
     lottery_id: str
     reason: str
 
 
+class PollOpened(Event, frozen=True):
+    t: ClassVar[str] = "poll.opened"
+    poll: Poll
+
+
+class PollClosed(Event, frozen=True):
+    """With the final counts, by option. `void`: votes were lost, so there is no result."""
+
+    t: ClassVar[str] = "poll.closed"
+    poll_id: str
+    counts: tuple[int, ...]
+    voters: int
+    void: bool = False
+
+
+class QuestionAnswered(Event, frozen=True):
+    """With both times, so that the reply time is in the room's history."""
+
+    t: ClassVar[str] = "question.answered"
+    question_id: str
+    user: Speaker
+    text: str
+    product_id: str | None
+    asked_ms: int
+    answered_ms: int
+    votes: int
+    answer: str
+    by: str
+
+
+class AuctionOpened(Event, frozen=True):
+    t: ClassVar[str] = "auction.opened"
+    auction: Auction
+
+
+class AuctionClosed(Event, frozen=True):
+    """Nobody has won when `reason` is not "sold"."""
+
+    t: ClassVar[str] = "auction.closed"
+    auction_id: str
+    winner: Bidder | None
+    amount_cents: int
+    bids: int
+    reason: CloseReason
+    product_id: str
+    title: str
+    currency: str
+
+
 class CouponDropped(Event, frozen=True):
     t: ClassVar[str] = "coupon.dropped"
     coupon: Coupon
+
+
+class RainStarted(Event, frozen=True):
+    t: ClassVar[str] = "rain.started"
+    rain: Rain
+
+
+class RainEnded(Event, frozen=True):
+    """`state` is "void" when claims may have been lost: those counted here stand."""
+
+    t: ClassVar[str] = "rain.ended"
+    rain_id: str
+    state: HandoutState
+    claimed_count: int
+    claimed_cents: int
+    returned_cents: int
+
+
+class GiftOpened(Event, frozen=True):
+    t: ClassVar[str] = "gift.opened"
+    gift: Gift
+
+
+class GiftClosed(Event, frozen=True):
+    t: ClassVar[str] = "gift.closed"
+    gift_id: str
+    state: HandoutState
+    claimed_count: int
+    entries_root: str
 
 
 class CommentPinned(Event, frozen=True):
@@ -125,6 +237,23 @@ class UserBanned(Event, frozen=True):
     user_id: str
     by: str
     lifted: bool
+
+
+class AssistantChanged(Event, frozen=True):
+    """The host appointed somebody to help in this room, or dismissed them."""
+
+    t: ClassVar[str] = "assistant.changed"
+    user_id: str
+    by: str
+    appointed: bool
+
+
+class WordsChanged(Event, frozen=True):
+    """The room's own sensitive words changed. Which they are is for staff only."""
+
+    t: ClassVar[str] = "words.changed"
+    rev: int
+    by: str
 
 
 class AnnouncementMade(Event, frozen=True):

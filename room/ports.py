@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from room.lottery import LotteryRecord, Progress
-from room.shapes import Receipt, Winner
+from room.prize_ports import Entry
+from room.shapes import Receipt, User, Winner
 from room.state import RoomState
+from room.visits import Audience, Visit
+from room.word_lists import WordLists
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,17 @@ class Pulse:
     totals: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class StaffAct:
+    """One act of staff, as the audit trail keeps it."""
+
+    room_id: str
+    actor: User
+    op: str
+    detail: Mapping[str, object]
+    at_ms: int
+
+
 class RoomStore(Protocol):
     """The live room, in Redis. Every method raises `Unavailable` when the store is silent."""
 
@@ -93,7 +107,10 @@ class RoomStore(Protocol):
         """Begin a new epoch if the room is still in `old_epoch` (None: still missing)."""
         ...
 
-    async def publish(self, room_id: str, payload: bytes) -> None: ...
+    async def publish(self, room_id: str, payload: bytes) -> int | None:
+        """Send to the room's channel. How many subscriptions heard it; None where nobody can say,
+        as in a cluster, which counts those of one node."""
+        ...
 
     def channel(self, room_id: str) -> str: ...
 
@@ -113,10 +130,17 @@ class RoomStore(Protocol):
         """
         ...
 
-    async def add_visitors(self, room_id: str, user_ids: Sequence[str]) -> None: ...
+    async def note_present(self, room_id: str, user_id: str, *, for_ms: int) -> int | None:
+        """Count somebody without a socket as online for so long. The ms since they last said so,
+        None when they were not present."""
+        ...
 
-    async def visitors(self, room_id: str) -> int:
-        """Different people who came, within about one per cent."""
+    async def note_visits(self, room_id: str, visits: Sequence[Visit]) -> None:
+        """Count arrivals. A repeated call counts entries twice, people once."""
+        ...
+
+    async def audience(self, room_id: str) -> Audience:
+        """The traffic so far."""
         ...
 
     async def remember_comments(self, room_id: str, comments: Sequence[bytes]) -> None: ...
@@ -135,6 +159,10 @@ class RoomStore(Protocol):
         """0 when the person may speak now, else the wait in ms. Counted over all workers."""
         ...
 
+    async def say_once(self, room_id: str, text_key: str, *, within_s: int) -> int:
+        """0 when nobody said this for so long (and takes note), else the wait in ms."""
+        ...
+
     async def credit_watch(self, room_id: str, spans: Sequence[tuple[str, int, int]]) -> None:
         """Credit (user, from_ms, to_ms); time a user was already credited for counts once."""
         ...
@@ -142,6 +170,55 @@ class RoomStore(Protocol):
     async def watched_ms(self, room_id: str, user_id: str) -> int: ...
 
     async def watched_total_ms(self, room_id: str) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FollowPage:
+    """What SQL says of a host at one revision; `following` holds whom it was asked about."""
+
+    rev: int
+    followers: int
+    following: frozenset[str] = frozenset()
+
+
+class FollowCache(Protocol):
+    """Answers about followers, in Redis. Knows some, may forget all."""
+
+    async def known(self, host_id: str, user_ids: Sequence[str]) -> dict[str, bool]: ...
+
+    async def followers(self, host_ids: Sequence[str]) -> dict[str, int]: ...
+
+    async def keep(self, host_id: str, page: FollowPage, answers: Mapping[str, bool]) -> None:
+        """Remember answers read at `page.rev`, except where a later one is known."""
+        ...
+
+
+class FollowArchive(Protocol):
+    """Followers, in SQL. Raises `Unavailable` when the database is silent."""
+
+    async def change_follows(
+        self, host_id: str, wishes: Mapping[str, bool], now_ms: int
+    ) -> FollowPage:
+        """Have these people follow (True) or not (False), in one act."""
+        ...
+
+    async def follows_of(self, host_id: str, user_ids: Sequence[str]) -> FollowPage: ...
+
+
+class HeldComments(Protocol):
+    """Comments that wait for staff, in Redis. Raises `Unavailable` when it is silent."""
+
+    async def hold(self, room_id: str, comment_id: str, record: bytes) -> bool:
+        """Keep it until it is judged. False when too many wait already."""
+        ...
+
+    async def waiting(self, room_id: str) -> list[bytes]:
+        """All of them, in no order."""
+        ...
+
+    async def take(self, room_id: str, comment_id: str) -> bytes | None:
+        """Take one out, to judge it; None when it is not there (any more). One taker wins."""
+        ...
 
 
 class LotteryStore(Protocol):
@@ -161,12 +238,27 @@ class LotteryStore(Protocol):
         ...
 
     async def freeze(
-        self, room_id: str, lottery_id: str, *, banned: Collection[str], now_ms: int
+        self,
+        room_id: str,
+        lottery_id: str,
+        *,
+        banned: Collection[str],
+        now_ms: int,
+        must_be_here: bool = False,
     ) -> Progress | None:
         """Close the entries, or say how they were closed. None when there is no such lottery.
 
-        Entrants who are among `banned` at this moment are excluded from winning.
+        Entrants who are among `banned` at this moment are excluded from winning; so are, if it
+        is asked for, those who are not in the room at this moment.
         """
+        ...
+
+    async def note_absent(self, room_id: str, lottery_id: str) -> None:
+        """Exclude the frozen entrants who were not here at the freeze. Again is harmless."""
+        ...
+
+    async def mend(self, room_id: str, lottery_id: str, entries: Sequence[Entry]) -> bool:
+        """Make these the entries. False when somebody else changed them meanwhile."""
         ...
 
     async def entries(self, room_id: str, lottery_id: str) -> list[tuple[str, str]]:
@@ -225,16 +317,40 @@ class RoomArchive(LotteryArchive, Protocol):
         """The newest events, oldest first: epoch, seq, ts, t, d."""
         ...
 
+    async def events_of(
+        self, room_id: str, kinds: Sequence[str], limit: int = 5_000
+    ) -> list[dict[str, object]]:
+        """Like `timeline`, of the given kinds only."""
+        ...
+
     async def wins_of(self, user_id: str, limit: int = 100) -> list[dict[str, object]]:
         """A person's won lotteries, newest first: lottery_id, room_id, prize, rank, won_ms."""
         ...
 
+    async def auctions_won(self, user_id: str, limit: int = 100) -> list[dict[str, object]]:
+        """A person's won auctions, newest first."""
+        ...
+
+    async def auction_won(self, auction_id: str) -> dict[str, object] | None:
+        """Who won one, with `user_id`; None while or unless it has a winner."""
+        ...
+
+    async def auctions_won_after(self, after_ms: int, limit: int) -> list[dict[str, object]]:
+        """Everybody's, newest first, with `user_id`."""
+        ...
+
     async def archived_seq(self, room_id: str) -> tuple[str, int] | None: ...
 
-    async def record_staff_act(
-        self, room_id: str, actor_id: str, op: str, detail: Mapping[str, object], now_ms: int
-    ) -> None: ...
+    async def record_staff_acts(self, acts: Sequence[StaffAct]) -> None: ...
 
-    async def staff_acts(self, room_id: str, limit: int = 100) -> list[dict[str, object]]:
-        """Newest first: actor_id, op, detail, at_ms."""
+    async def staff_acts(
+        self, room_id: str, limit: int = 100, before: int | None = None
+    ) -> list[dict[str, object]]:
+        """Newest first, from before an act on: act_id, actor, op, detail, at_ms."""
         ...
+
+    async def save_words(self, room_id: str, lists: WordLists, now_ms: int) -> None:
+        """Replace the room's own sensitive words."""
+        ...
+
+    async def load_words(self, room_id: str) -> WordLists: ...

@@ -57,15 +57,11 @@ def _nobody_listens(_replica: Replica, _events: list[Sequenced]) -> None:
     return
 
 
-async def _nothing_to_save(_base: Stored) -> None:
-    return
-
-
 class Rooms:
     """Use cases of a room. `on_applied` is told, at once, what a copy gained by them.
 
-    `before_rebase` is awaited before a room goes on under a new epoch from the given state, for
-    those who keep things beside the room that may be lost with it; it must bear being repeated.
+    `before_rebase` are awaited before a room goes on under a new epoch from the given state, for
+    those who keep things beside the room that may be lost with it; they must bear being repeated.
     """
 
     def __init__(
@@ -77,7 +73,7 @@ class Rooms:
         on_applied: OnApplied = _nobody_listens,
     ) -> None:
         self.on_applied = on_applied
-        self.before_rebase: Callable[[Stored], Awaitable[None]] = _nothing_to_save
+        self.before_rebase: list[Callable[[Stored], Awaitable[None]]] = []
         self._store = store
         self._archive = archive
         self._new_id = new_id
@@ -149,7 +145,8 @@ class Rooms:
         newest = max(base.epoch, old_epoch or base.epoch, key=generation)
         stored = Stored(self._next_epoch(newest), base.seq, base.state)
         room_id = base.state.room_id
-        await self.before_rebase(base)
+        for save in self.before_rebase:
+            await save(base)
         if not await self._store.rebase(room_id, old_epoch=old_epoch, stored=stored):
             return None
         with contextlib.suppress(Unavailable):  # `archive_room` saves it later

@@ -14,32 +14,39 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from room import events as ev
+from room import standing
 from room.errors import Refused
+from room.handout_fold import gifts_after, rain_after
 from room.limits import (
-    BANS_MAX,
+    ANSWERED_KNOWN_MAX,
     COUPONS_MAX,
     DELETED_COMMENTS_MAX,
-    LOTTERIES_MAX,
-    MUTES_MAX,
     PINNED_COMMENTS_MAX,
     SALES_MAX,
-    WINNERS_KEPT_MAX,
 )
+from room.lottery_folds import LotteryEvent, lotteries_after
 from room.shapes import (
     Announcement,
+    Auction,
     Card,
     Comment,
     Coupon,
+    Gift,
     Lottery,
+    Poll,
     Product,
+    Rain,
     Sale,
     Settings,
     Status,
     User,
     plain,
 )
+from room.stage_folds import auctions_after, polls_after
 
-PARTS: Final = frozenset({"room", "cards", "sales", "lotteries", "rain", "polls"})
+PARTS: Final = frozenset(
+    {"room", "cards", "sales", "lotteries", "rain", "gifts", "polls", "auctions"}
+)
 
 
 class RoomState(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +66,15 @@ class RoomState(msgspec.Struct, frozen=True, kw_only=True):
     levels_told: dict[str, dict[str, int]] = {}
     lotteries: dict[str, Lottery] = {}
     coupons: dict[str, Coupon] = {}
+    polls: dict[str, Poll] = {}
+    auctions: dict[str, Auction] = {}
+    answered: tuple[str, ...] = ()  # questions, newest last; a late repeat is told again
+    rain: Rain | None = None  # the last one, also after its end
+    gifts: dict[str, Gift] = {}
     muted: dict[str, int] = {}  # user → until, Unix ms
     banned: dict[str, str] = {}  # user → who banned them
+    assistants: dict[str, str] = {}  # user → who appointed them
+    words_rev: int = 0  # of the room's own sensitive words, which SQL keeps
     deleted: tuple[str, ...] = ()  # newest last; older comments are shown to nobody anyway
 
 
@@ -102,9 +116,13 @@ def _public_part(state: RoomState, part: str) -> object:
         case "lotteries":
             return plain(state.lotteries)
         case "rain":
-            return None
+            return plain(state.rain)
+        case "gifts":
+            return plain(state.gifts)
         case "polls":
-            return {}
+            return plain(state.polls)
+        case "auctions":
+            return plain(state.auctions)
     raise ValueError(f"not a part of the room's state: {part!r}")
 
 
@@ -118,6 +136,7 @@ def _public_room(state: RoomState) -> dict[str, object]:
         "announcement": state.announcement,
         "pinned": state.pinned,
         "settings": state.settings,
+        "assistants": sorted(state.assistants),
     }
     return cast(dict[str, object], plain(fields))
 
@@ -139,13 +158,25 @@ CHANGED_PARTS: Final[dict[type[ev.Event], frozenset[str]]] = {
     ev.LotteryOpened: frozenset({"lotteries"}),
     ev.LotteryFrozen: frozenset({"lotteries"}),
     ev.LotteryDrawn: frozenset({"lotteries"}),
+    ev.LotteryRedrawn: frozenset({"lotteries"}),
     ev.LotteryVoided: frozenset({"lotteries"}),
+    ev.PollOpened: frozenset({"polls"}),
+    ev.PollClosed: frozenset({"polls"}),
+    ev.AuctionOpened: frozenset({"auctions"}),
+    ev.AuctionClosed: frozenset({"auctions"}),
+    ev.QuestionAnswered: _NOTHING,  # `questions` is told with its counts
     ev.CouponDropped: _NOTHING,  # `coupons` is told with the count of what is left
+    ev.RainStarted: frozenset({"rain"}),
+    ev.RainEnded: frozenset({"rain"}),
+    ev.GiftOpened: frozenset({"gifts"}),
+    ev.GiftClosed: frozenset({"gifts"}),
     ev.CommentPinned: frozenset({"room"}),
     ev.CommentUnpinned: frozenset({"room"}),
     ev.CommentDeleted: frozenset({"room"}),
     ev.UserMuted: _NOTHING,
     ev.UserBanned: _NOTHING,
+    ev.AssistantChanged: frozenset({"room"}),
+    ev.WordsChanged: _NOTHING,
     ev.AnnouncementMade: frozenset({"room"}),
     ev.RoomChanged: frozenset({"room"}),
     ev.RoomEnded: frozenset({"room"}),
@@ -169,21 +200,30 @@ def apply(state: RoomState, event: ev.Event) -> RoomState:
             return _sku_flagged(state, sale_id, sku_id, v, sold_out=True)
         case ev.StockReturned(sale_id, sku_id, _, v):
             return _sku_flagged(state, sale_id, sku_id, v, sold_out=False)
-        case ev.LotteryOpened() | ev.LotteryFrozen() | ev.LotteryDrawn() | ev.LotteryVoided():
-            return _lottery_moved(state, event)
+        case _ if isinstance(event, LotteryEvent):
+            return replace(state, lotteries=lotteries_after(state.lotteries, event))
+        case ev.PollOpened() | ev.PollClosed():
+            return replace(state, polls=polls_after(state.polls, event))
+        case ev.AuctionOpened() | ev.AuctionClosed():
+            return replace(state, auctions=auctions_after(state.auctions, event))
+        case ev.QuestionAnswered(question_id):
+            answered = (*state.answered, question_id)[-ANSWERED_KNOWN_MAX:]
+            return replace(state, answered=answered)
         case ev.CouponDropped(coupon):
             return replace(state, coupons=_with_coupon(state.coupons, coupon))
+        case ev.RainStarted() | ev.RainEnded():
+            return replace(state, rain=rain_after(state.rain, event))
+        case ev.GiftOpened() | ev.GiftClosed():
+            return replace(state, gifts=gifts_after(state.gifts, event))
         case ev.CommentPinned(comment):
-            kept = _without_comment(state.pinned, comment.id)
-            return replace(state, pinned=(comment, *kept)[:PINNED_COMMENTS_MAX])
+            others = _without_comment(state.pinned, comment.id)
+            return replace(state, pinned=(comment, *others)[:PINNED_COMMENTS_MAX])
         case ev.CommentUnpinned(comment_id):
             return replace(state, pinned=_without_comment(state.pinned, comment_id))
         case ev.CommentDeleted(comment_id):
             return _comment_deleted(state, comment_id)
-        case ev.UserMuted(user_id, until_ms):
-            return replace(state, muted=_muted(state.muted, user_id, until_ms))
-        case ev.UserBanned(user_id, by, lifted):
-            return _banned(state, user_id, by, lifted=lifted)
+        case ev.UserMuted() | ev.UserBanned() | ev.AssistantChanged() | ev.WordsChanged():
+            return _people_changed(state, event)
         case ev.AnnouncementMade(text, ts):
             return replace(state, announcement=Announcement(text, ts) if text else None)
         case ev.RoomChanged():
@@ -285,41 +325,6 @@ def _with_coupon(coupons: dict[str, Coupon], coupon: Coupon) -> dict[str, Coupon
     return kept
 
 
-def _lottery_moved(
-    state: RoomState,
-    event: ev.LotteryOpened | ev.LotteryFrozen | ev.LotteryDrawn | ev.LotteryVoided,
-) -> RoomState:
-    if isinstance(event, ev.LotteryOpened):
-        return _with_lottery(state, event.lottery)
-    lottery = state.lotteries.get(event.lottery_id)
-    if lottery is None:
-        return state
-    match event:
-        case ev.LotteryFrozen(_, entries_count):
-            return _with_lottery(
-                state, replace(lottery, state="frozen", entries_count=entries_count)
-            )
-        case ev.LotteryDrawn(_, entries_count, _, _, winners):
-            drawn = replace(lottery, state="drawn", entries_count=entries_count, winners=winners)
-            return _with_lottery(state, drawn)
-        case ev.LotteryVoided():
-            return _with_lottery(state, replace(lottery, state="void"))
-    assert_never(event)
-
-
-def _with_lottery(state: RoomState, lottery: Lottery) -> RoomState:
-    """Keep the newest; finished ones make room first, oldest first."""
-    lotteries = {**state.lotteries, lottery.lottery_id: lottery}
-    winners = sum(len(kept.winners) for kept in lotteries.values())
-    for key, kept in list(lotteries.items()):
-        if len(lotteries) <= LOTTERIES_MAX and winners <= WINNERS_KEPT_MAX:
-            break
-        if kept.state in ("drawn", "void") and key != lottery.lottery_id:
-            winners -= len(kept.winners)
-            del lotteries[key]
-    return replace(state, lotteries=lotteries)
-
-
 def _without_comment(comments: tuple[Comment, ...], comment_id: str) -> tuple[Comment, ...]:
     return tuple(comment for comment in comments if comment.id != comment_id)
 
@@ -333,21 +338,21 @@ def _comment_deleted(state: RoomState, comment_id: str) -> RoomState:
     )
 
 
-def _muted(muted: dict[str, int], user_id: str, until_ms: int) -> dict[str, int]:
-    """At the bound the mute that runs out first goes; the rule made sure it has run out."""
-    kept = {key: until for key, until in muted.items() if key != user_id}
-    if until_ms == 0:
-        return kept
-    if len(kept) >= MUTES_MAX:
-        del kept[min(kept, key=lambda key: (kept[key], key))]
-    return {**kept, user_id: until_ms}
-
-
-def _banned(state: RoomState, user_id: str, by: str, *, lifted: bool) -> RoomState:
-    kept = {key: who for key, who in state.banned.items() if key != user_id}
-    if lifted or len(kept) >= BANS_MAX:
-        return replace(state, banned=kept)
-    return replace(state, banned={**kept, user_id: by})
+def _people_changed(
+    state: RoomState,
+    event: ev.UserMuted | ev.UserBanned | ev.AssistantChanged | ev.WordsChanged,
+) -> RoomState:
+    match event:
+        case ev.UserMuted(user_id, until_ms):
+            return replace(state, muted=standing.muted(state.muted, user_id, until_ms))
+        case ev.UserBanned(user_id, by, lifted):
+            return replace(state, banned=standing.banned(state.banned, user_id, by, lifted=lifted))
+        case ev.AssistantChanged(user_id, by, appointed):
+            kept = standing.appointed(state.assistants, user_id, by, appointed=appointed)
+            return replace(state, assistants=kept)
+        case ev.WordsChanged(rev):
+            return replace(state, words_rev=rev)
+    assert_never(event)
 
 
 def _room_changed(state: RoomState, event: ev.RoomChanged) -> RoomState:

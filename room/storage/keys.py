@@ -10,6 +10,8 @@ from typing import Final
 
 # One timetable for all rooms: a sorted set of "room_id/lottery_id" by Unix ms.
 LOTTERIES_DUE: Final = "lotteries:{due}"
+AUCTIONS_DUE: Final = "auctions:{due}"  # the same of auctions
+POLLS_DUE: Final = "polls:{due}"  # the same of polls
 
 
 def room(room_id: str) -> str:
@@ -42,9 +44,29 @@ def totals(room_id: str) -> str:
     return f"room:{{{room_id}}}:totals"
 
 
-def visitors(room_id: str) -> str:
-    """HyperLogLog of user ids."""
-    return f"room:{{{room_id}}}:visitors"
+def visited(room_id: str) -> str:
+    """Hash: user who came → the source they first came from."""
+    return f"room:{{{room_id}}}:visited"
+
+
+def audience(room_id: str) -> str:
+    """Hash: count of entries, visitors and stayers by label → count."""
+    return f"room:{{{room_id}}}:audience"
+
+
+def arrivals(room_id: str) -> str:
+    """Hash: Unix minute → people who came for the first time in it."""
+    return f"room:{{{room_id}}}:arrivals"
+
+
+def inviters(room_id: str) -> str:
+    """Sorted set: user → people who came by their link."""
+    return f"room:{{{room_id}}}:inviters"
+
+
+def returned(room_id: str) -> str:
+    """Set of users who left for a while and came back."""
+    return f"room:{{{room_id}}}:returned"
 
 
 def comments(room_id: str) -> str:
@@ -55,6 +77,16 @@ def comments(room_id: str) -> str:
 def turn(room_id: str, user_id: str) -> str:
     """String: when the person's saved-up turns are used up (Unix ms); expires by itself."""
     return f"room:{{{room_id}}}:turn:{user_id}"
+
+
+def said(room_id: str, text_key: str) -> str:
+    """String: somebody said this; expires by itself. `text_key` is a digest in hex."""
+    return f"room:{{{room_id}}}:said:{text_key}"
+
+
+def held(room_id: str) -> str:
+    """Hash: comment id → the comment that waits for staff, as JSON."""
+    return f"room:{{{room_id}}}:held"
 
 
 def watched(room_id: str) -> str:
@@ -90,3 +122,97 @@ def receipts(room_id: str, lottery_id: str) -> str:
 def names(room_id: str, lottery_id: str) -> str:
     """Hash: user → display name at entry."""
     return f"room:{{{room_id}}}:lottery:{lottery_id}:names"
+
+
+def poll(room_id: str, poll_id: str) -> str:
+    """Hash: voters, votes by number of the option, closed (once it is)."""
+    return f"room:{{{room_id}}}:poll:{poll_id}"
+
+
+def votes(room_id: str, poll_id: str) -> str:
+    """Hash: user → numbers of the options they chose, joined by commas."""
+    return f"room:{{{room_id}}}:poll:{poll_id}:votes"
+
+
+def here(room_id: str, worker_id: str) -> str:
+    """Set: people with a socket at this worker, kept while a lottery asks who is present."""
+    return f"room:{{{room_id}}}:here:{worker_id}"
+
+
+def here_workers(room_id: str) -> str:
+    """Set: the workers that keep such sets."""
+    return f"room:{{{room_id}}}:here"
+
+
+def present(room_id: str, lottery_id: str) -> str:
+    """Set: who was in the room when the entries were frozen."""
+    return f"room:{{{room_id}}}:lottery:{lottery_id}:present"
+
+
+def said_phrase(room_id: str, lottery_id: str) -> str:
+    """Set: who has said the phrase in a comment."""
+    return f"room:{{{room_id}}}:lottery:{lottery_id}:said"
+
+
+def follows(host_id: str) -> str:
+    """Hash: user → `<revision>:<0|1>`, and `#` → `<revision>:<followers>`. Expires by itself."""
+    return f"follows:{{{host_id}}}"
+
+
+def questions(room_id: str, part: str = "") -> str:
+    """Hash: id → question as JSON. The parts beside it are described in `question_*.lua`."""
+    return f"room:{{{room_id}}}:questions" + (f":{part}" if part else "")
+
+
+def question_voters(room_id: str, question_id: str) -> str:
+    """Set of users who want an open question answered."""
+    return f"room:{{{room_id}}}:question:{question_id}:voters"
+
+
+# Rains and gifts: one timetable for all rooms, a sorted set of "room_id/handout_id" by Unix ms.
+HANDOUTS_DUE: Final = "handouts:{due}"
+
+
+def handout(room_id: str, handout_id: str) -> str:
+    """Hash: record (holds a rain's secret), state, quota, per_user, window, count, hash."""
+    return f"room:{{{room_id}}}:handout:{handout_id}"
+
+
+def packets(room_id: str, handout_id: str) -> str:
+    """List of the amounts nobody has yet, in cents; of a rain."""
+    return f"room:{{{room_id}}}:handout:{handout_id}:packets"
+
+
+def claims(room_id: str, handout_id: str) -> str:
+    """List of claims as JSON, in their order."""
+    return f"room:{{{room_id}}}:handout:{handout_id}:claims"
+
+
+def claim_marks(room_id: str, handout_id: str) -> str:
+    """Hash: user → number of claims; user/ → index of the first; user/key → index of that."""
+    return f"room:{{{room_id}}}:handout:{handout_id}:marks"
+
+
+def auction(room_id: str, auction_id: str, part: str = "") -> str:
+    """Hash: terms, who leads, how it ended. Beside it `bids` and `keys`, see `auction_bid.lua`."""
+    return f"room:{{{room_id}}}:auction:{auction_id}" + (f":{part}" if part else "")
+
+
+def ticks(room_id: str) -> str:
+    """Hash: where the ticks over plain HTTP stand, who makes them and who wants them."""
+    return f"room:{{{room_id}}}:ticks"
+
+
+def tick(room_id: str, n: int) -> str:
+    """String: one tick as JSON; expires by itself."""
+    return f"room:{{{room_id}}}:tick:{n}"
+
+
+def without_socket(room_id: str) -> str:
+    """Sorted set: user present over plain HTTP → Unix ms until which they are. Expires."""
+    return f"room:{{{room_id}}}:without_socket"
+
+
+def tick_start(room_id: str) -> str:
+    """String: the newest start object as JSON; expires by itself."""
+    return f"room:{{{room_id}}}:tick_start"

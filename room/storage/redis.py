@@ -6,8 +6,9 @@ commit that had gone through would be reported as somebody else's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import astuple
+from typing import Any, Final, Literal, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -17,10 +18,20 @@ from room.ports import Committed, Conflict, Missing, Pulse, Sequenced, Stored
 from room.state import decode, encode
 from room.storage import keys
 from room.storage.scripts import Script, reachable
+from room.visits import (
+    INVITERS_SHOWN,
+    LABELS_MAX,
+    OTHER,
+    RETURNED_AFTER_MS,
+    STAYED_MINUTES,
+    Audience,
+    Visit,
+)
 from room.wire import critical_payload, rebased_payload, sequenced
 
-ONLINE_WINDOW_MS: Final = 1_500  # workers pulse once a second
+ONLINE_WINDOW_MS: Final = 1_000  # workers pulse every 400 ms: one lost pulse is forgiven
 SILENT_MS_MAX: Final = 60_000
+PRESENT_MAX: Final = 1_000_000  # in one room without a socket; about 100 MB
 WATCH_KEPT_S: Final = 7 * 86_400
 
 _commit: Final = Script("room_commit")
@@ -28,13 +39,22 @@ _rebase: Final = Script("room_rebase")
 _pulse: Final = Script("room_pulse")
 _take_turn: Final = Script("take_turn")
 _credit_watch: Final = Script("credit_watch")
+_note_present: Final = Script("note_present")
+_note_visits: Final = Script("note_visits")
+# Digests of what only counts: the last call of one may be lost with a server and harms nobody.
+COUNTING_SCRIPTS: Final = frozenset(
+    script.digest for script in (_pulse, _take_turn, _credit_watch, _note_present, _note_visits)
+)
 
 
 class RedisRooms:
-    """Implements `room.ports.RoomStore`."""
+    """Implements `room.ports.RoomStore`. `publish`: SPUBLISH where workers subscribe sharded."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(
+        self, redis: Redis, *, publish: Literal["PUBLISH", "SPUBLISH"] = "PUBLISH"
+    ) -> None:
         self._redis = redis
+        self._publish = publish
 
     async def load(self, room_id: str) -> Stored | None:
         with reachable():
@@ -71,6 +91,7 @@ class RedisRooms:
                 CRITICAL_HISTORY_MAX,
                 keys.bus(room_id),
                 critical_payload(epoch, events),
+                self._publish,
                 *pairs,
             ],
         )
@@ -118,13 +139,16 @@ class RedisRooms:
                 encode(stored.state),
                 keys.bus(room_id),
                 rebased_payload(stored.epoch),
+                self._publish,
             ],
         )
         return bool(reply)
 
-    async def publish(self, room_id: str, payload: bytes) -> None:
+    async def publish(self, room_id: str, payload: bytes) -> int | None:
         with reachable():
-            await self._redis.publish(keys.bus(room_id), payload)
+            send: Callable[..., Awaitable[int]] = self._redis.execute_command
+            heard = await send(self._publish, keys.bus(room_id), payload)
+            return int(heard) if self._publish == "PUBLISH" else None
 
     def channel(self, room_id: str) -> str:
         return keys.bus(room_id)
@@ -146,6 +170,7 @@ class RedisRooms:
                 keys.workers(room_id),
                 keys.retired(room_id),
                 keys.totals(room_id),
+                keys.without_socket(room_id),
             ],
             [
                 worker_id,
@@ -164,20 +189,58 @@ class RedisRooms:
         totals = {name.decode(): int(count) for name, count in zip(names, counts, strict=True)}
         return Pulse(epoch.decode(), int(seq), here, peak, totals)
 
-    async def add_visitors(self, room_id: str, user_ids: Sequence[str]) -> None:
-        with reachable():
-            await self._redis.pfadd(keys.visitors(room_id), *user_ids)
+    async def note_present(self, room_id: str, user_id: str, *, for_ms: int) -> int | None:
+        """Atomic: `note_present.lua`."""
+        key = keys.without_socket(room_id)
+        since = int(await _note_present(self._redis, [key], [user_id, for_ms, PRESENT_MAX]))
+        return since if since >= 0 else None
 
-    async def visitors(self, room_id: str) -> int:
+    async def note_visits(self, room_id: str, visits: Sequence[Visit]) -> None:
+        """Atomic: `note_visits.lua`."""
+        if not visits:
+            return
+        await _note_visits(
+            self._redis,
+            [
+                keys.visited(room_id),
+                keys.watched_until(room_id),
+                keys.audience(room_id),
+                keys.arrivals(room_id),
+                keys.inviters(room_id),
+                keys.returned(room_id),
+            ],
+            [
+                WATCH_KEPT_S,
+                RETURNED_AFTER_MS,
+                LABELS_MAX,
+                OTHER,
+                *(part for visit in visits for part in astuple(visit)),
+            ],
+        )
+
+    async def audience(self, room_id: str) -> Audience:
         with reachable():
-            return int(await self._redis.pfcount(keys.visitors(room_id)))
+            async with self._redis.pipeline(transaction=False) as pipe:
+                pipe.hlen(keys.visited(room_id))
+                pipe.scard(keys.returned(room_id))
+                pipe.hgetall(keys.audience(room_id))
+                pipe.hgetall(keys.arrivals(room_id))
+                pipe.zrevrange(keys.inviters(room_id), 0, INVITERS_SHOWN - 1, withscores=True)
+                visitors, returned, counts, arrivals, inviters = await pipe.execute()
+        return Audience(
+            visitors=visitors,
+            returned=returned,
+            counts={name.decode(): int(count) for name, count in counts.items()},
+            arrivals={int(minute): int(count) for minute, count in arrivals.items()},
+            inviters=[(user.decode(), int(invited)) for user, invited in inviters],
+        )
 
     async def remember_comments(self, room_id: str, comments: Sequence[bytes]) -> None:
         if not comments:
             return
         with reachable():
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.rpush(keys.comments(room_id), *comments)
+                pipe.rpush(keys.comments(room_id), *comments[-RECENT_COMMENTS_MAX:])
                 pipe.ltrim(keys.comments(room_id), -RECENT_COMMENTS_MAX, -1)
                 await pipe.execute()
 
@@ -201,14 +264,32 @@ class RedisRooms:
         key = keys.turn(room_id, user_id)
         return int(await _take_turn(self._redis, [key], [gap_ms, burst, now_ms or 0]))
 
+    async def say_once(self, room_id: str, text_key: str, *, within_s: int) -> int:
+        key = keys.said(room_id, text_key)
+        with reachable():
+            if await self._redis.set(key, 1, nx=True, ex=within_s):
+                return 0
+            return max(1, int(await self._redis.pttl(key)))
+
     async def credit_watch(self, room_id: str, spans: Sequence[tuple[str, int, int]]) -> None:
         """Atomic: `credit_watch.lua`."""
         if not spans:
             return
         await _credit_watch(
             self._redis,
-            [keys.watched(room_id), keys.watched_until(room_id), keys.watched_total(room_id)],
-            [WATCH_KEPT_S, *(part for span in spans for part in span)],
+            [
+                keys.watched(room_id),
+                keys.watched_until(room_id),
+                keys.watched_total(room_id),
+                keys.audience(room_id),
+                keys.visited(room_id),
+            ],
+            [
+                WATCH_KEPT_S,
+                len(STAYED_MINUTES),
+                *STAYED_MINUTES,
+                *(part for span in spans for part in span),
+            ],
         )
 
     async def watched_ms(self, room_id: str, user_id: str) -> int:

@@ -27,6 +27,7 @@ _SILENT: Final = (
     exceptions.ReadOnlyError,
     exceptions.BusyLoadingError,
     exceptions.TryAgainError,
+    exceptions.ClusterDownError,  # the parser has cut the word off, so `_UNFIT` would not see it
     asyncio.TimeoutError,
     OSError,
 )
@@ -54,7 +55,7 @@ class Script:
         folder = files("room.storage").joinpath("lua")
         self._text = folder.joinpath(f"{name}.lua").read_text(encoding="utf-8")
         # Redis names scripts by SHA-1; nothing is protected by it.
-        self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        self.digest = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(
         self,
@@ -64,6 +65,6 @@ class Script:
     ) -> Any:  # noqa: ANN401 - a reply has the shape its script's header states
         with reachable():
             try:
-                return await redis.evalsha(self._sha, len(keys), *keys, *arguments)
+                return await redis.evalsha(self.digest, len(keys), *keys, *arguments)
             except exceptions.NoScriptError:
                 return await redis.eval(self._text, len(keys), *keys, *arguments)

@@ -6,53 +6,36 @@ lottery only moves forward.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Sequence
+from typing import Final, cast
 
 import msgspec
-from sqlalchemy import Table, and_, desc, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import ColumnElement, and_, bindparam, desc, func, or_, select
 
-from room.errors import Unavailable
-from room.events import LotteryDrawn, from_wire
+from room.events import AuctionClosed, LotteryDrawn, LotteryRedrawn, from_wire
 from room.lottery import TRANSITIONS, LotteryRecord
 from room.ports import Sequenced, Stored
+from room.shapes import Lottery, Winner
 from room.state import apply, decode, encode
-from room.storage.tables import lotteries, lottery_wins, room_events, rooms, staff_acts
+from room.storage.engine import MOST
+from room.storage.staff_rows import StaffRows
+from room.storage.tables import auction_wins, lotteries, lottery_wins, room_events, rooms
 from room.wire import sequenced
 
 INSERT_ROWS_MAX: Final = 500  # SQLite takes 32,766 parameters a statement
 ROWS_MAX: Final = 10_000
 
 _LOTTERY: Final = msgspec.json.Decoder(LotteryRecord)
+_WON_AFTER: Final = (
+    select(auction_wins)
+    .where(auction_wins.c.won_ms > bindparam("after_ms"))
+    .order_by(desc(auction_wins.c.won_ms))
+    .limit(MOST)
+)
 
 
-class SqlArchive:
+class SqlArchive(StaffRows):
     """Implements `room.ports.RoomArchive` on SQLite and PostgreSQL."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction. A database that is away or locked is `Unavailable`."""
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except (DBAPIError, PoolTimeoutError, OSError) as silent:
-            raise Unavailable(f"SQL did not answer: {type(silent).__name__}") from silent
-
-    def _insert(self, table: Table) -> Any:  # noqa: ANN401 - the two dialects share no type
-        """An INSERT that knows ON CONFLICT, which SQLAlchemy has per dialect only."""
-        if self._engine.dialect.name == "postgresql":
-            return postgresql.insert(table)
-        return sqlite.insert(table)
 
     async def save_room(self, stored: Stored, now_ms: int) -> None:
         row = {
@@ -126,6 +109,9 @@ class SqlArchive:
             for row in _wins(room_id, events):
                 insert = self._insert(lottery_wins).values(row)
                 await connection.execute(insert.on_conflict_do_nothing())
+            for row in _bought(room_id, events):
+                insert = self._insert(auction_wins).values(row)
+                await connection.execute(insert.on_conflict_do_nothing())
 
     async def wins_of(self, user_id: str, limit: int = 100) -> list[dict[str, object]]:
         query = (
@@ -141,17 +127,54 @@ class SqlArchive:
             {
                 "lottery_id": row.lottery_id,
                 "room_id": row.room_id,
-                "prize": _LOTTERY.decode(row.record).face.prize if row.record else "",
+                "prize": face.prize if face else "",
                 "rank": row.rank,
                 "won_ms": row.won_ms,
+                "fields": list(face.form) if face else [],
             }
-            for row in rows
+            for row, face in ((row, _face(row.record)) for row in rows)
         ]
 
+    async def auctions_won(self, user_id: str, limit: int = 100) -> list[dict[str, object]]:
+        query = (
+            select(auction_wins)
+            .where(auction_wins.c.user_id == user_id)
+            .order_by(desc(auction_wins.c.won_ms))
+            .limit(min(limit, ROWS_MAX))
+        )
+        async with self._connection() as connection:
+            found = await connection.execute(query)
+            return [
+                {str(key): value for key, value in row.items() if key != "user_id"}
+                for row in found.mappings()
+            ]
+
+    async def auction_won(self, auction_id: str) -> dict[str, object] | None:
+        query = select(auction_wins).where(auction_wins.c.auction_id == auction_id)
+        async with self._connection() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return dict(row) if row is not None else None
+
+    async def auctions_won_after(self, after_ms: int, limit: int) -> list[dict[str, object]]:
+        at = {"after_ms": after_ms, "most": min(limit, ROWS_MAX)}
+        async with self._connection() as connection:
+            found = await connection.execute(_WON_AFTER, at)
+            return [dict(row) for row in found.mappings()]
+
     async def timeline(self, room_id: str, limit: int = 1_000) -> list[dict[str, object]]:
+        return await self._history(room_events.c.room_id == room_id, limit)
+
+    async def events_of(
+        self, room_id: str, kinds: Sequence[str], limit: int = 5_000
+    ) -> list[dict[str, object]]:
+        of_kind = and_(room_events.c.room_id == room_id, room_events.c.t.in_(kinds))
+        return await self._history(of_kind, limit)
+
+    async def _history(self, wanted: ColumnElement[bool], limit: int) -> list[dict[str, object]]:
+        """The newest wanted events, oldest first."""
         query = (
             select(room_events.c.epoch, room_events.c.raw)
-            .where(room_events.c.room_id == room_id)
+            .where(wanted)
             .order_by(desc(room_events.c.ts_ms), desc(room_events.c.seq))
             .limit(min(limit, ROWS_MAX))
         )
@@ -171,38 +194,6 @@ class SqlArchive:
         async with self._connection() as connection:
             row = (await connection.execute(query)).one_or_none()
         return (row.epoch, max(row.seq, row.event_seq or 0)) if row is not None else None
-
-    async def record_staff_act(
-        self, room_id: str, actor_id: str, op: str, detail: Mapping[str, object], now_ms: int
-    ) -> None:
-        row = {
-            "room_id": room_id,
-            "actor_id": actor_id,
-            "op": op,
-            "detail": msgspec.json.encode(detail),
-            "at_ms": now_ms,
-        }
-        async with self._connection() as connection:
-            await connection.execute(staff_acts.insert().values(row))
-
-    async def staff_acts(self, room_id: str, limit: int = 100) -> list[dict[str, object]]:
-        query = (
-            select(staff_acts)
-            .where(staff_acts.c.room_id == room_id)
-            .order_by(desc(staff_acts.c.act_id))
-            .limit(min(limit, ROWS_MAX))
-        )
-        async with self._connection() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            {
-                "actor_id": row.actor_id,
-                "op": row.op,
-                "detail": msgspec.json.decode(row.detail),
-                "at_ms": row.at_ms,
-            }
-            for row in rows
-        ]
 
     async def save_lottery(self, record: LotteryRecord, now_ms: int) -> None:
         """Keeps the SECRET seed. A state that does not follow from the kept one is ignored."""
@@ -236,7 +227,8 @@ class SqlArchive:
 
 
 def _wins(room_id: str, events: Sequence[Sequenced]) -> list[dict[str, object]]:
-    drawn = [(event, from_wire(event.t, event.d)) for event in events if event.t == LotteryDrawn.t]
+    kinds = (LotteryDrawn.t, LotteryRedrawn.t)
+    drawn = [(event, from_wire(event.t, event.d)) for event in events if event.t in kinds]
     return [
         {
             "user_id": winner.user_id,
@@ -246,8 +238,47 @@ def _wins(room_id: str, events: Sequence[Sequenced]) -> list[dict[str, object]]:
             "won_ms": event.ts,
         }
         for event, fact in drawn
-        if isinstance(fact, LotteryDrawn)
-        for winner in fact.winners
+        if isinstance(fact, LotteryDrawn | LotteryRedrawn)
+        for winner in _winners(fact)
+    ]
+
+
+def _winners(fact: LotteryDrawn | LotteryRedrawn) -> tuple[Winner, ...]:
+    if isinstance(fact, LotteryDrawn):
+        return fact.winners
+    return (fact.winner,) if fact.winner is not None else ()
+
+
+class _Kept(msgspec.Struct):
+    """Of a kept lottery only what a list of wins needs."""
+
+    face: Lottery
+
+
+_KEPT: Final = msgspec.json.Decoder(_Kept)
+
+
+def _face(record: bytes | None) -> Lottery | None:
+    return _KEPT.decode(record).face if record else None
+
+
+def _bought(room_id: str, events: Sequence[Sequenced]) -> list[dict[str, object]]:
+    closed = [
+        (event, from_wire(event.t, event.d)) for event in events if event.t == AuctionClosed.t
+    ]
+    return [
+        {
+            "auction_id": fact.auction_id,
+            "user_id": fact.winner.id,
+            "room_id": room_id,
+            "product_id": fact.product_id,
+            "title": fact.title,
+            "amount_cents": fact.amount_cents,
+            "currency": fact.currency,
+            "won_ms": event.ts,
+        }
+        for event, fact in closed
+        if isinstance(fact, AuctionClosed) and fact.winner is not None
     ]
 
 

@@ -4,16 +4,14 @@
 -- should it speak again its new pulse takes the old one's place. Only when too many are set aside
 -- is the one silent longest added to the totals for good.
 -- KEYS 1 room (hash)  2 workers (hash)  3 retired (hash)  4 totals (hash)
+--      5 present without a socket (sorted set, by the time until which they are)
 -- ARGV 1 worker  2 online  3 counters, JSON object of integers  4 now in ms, 0 for the server's clock
 --      5 ms a pulse counts as online  6 ms of silence until set aside  7 workers set aside, at most
 -- Returns false when the room is missing, else {epoch, seq, online, peak, name, total, name, total…}
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'peak')
 if not place[1] then return false end
-local now = tonumber(ARGV[4])
-if now == 0 then
-  local time = redis.call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
+local now, time = tonumber(ARGV[4]), redis.call('TIME')
+if now == 0 then now = time[1] * 1000 + math.floor(time[2] / 1000) end
 
 local totals = {}
 local function add(counters)
@@ -28,7 +26,8 @@ end
 
 redis.call('HDEL', KEYS[3], ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f %s %s', now, ARGV[2], ARGV[3]))
-local online = 0
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', now)
+local online = redis.call('ZCARD', KEYS[5])
 local pulses = redis.call('HGETALL', KEYS[2])
 for i = 1, #pulses, 2 do
   local at, here, counters = parse(pulses[i + 1])

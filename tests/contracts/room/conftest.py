@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from room.giveaways import Giveaways
 from room.replica import Replica
 from room.room import Rooms
+from room.storage.lottery_journal import SqlJournal
 from room.storage.lottery_redis import RedisLotteries
 from room.storage.redis import RedisRooms
 from room.storage.sql import SqlArchive
@@ -56,6 +57,11 @@ async def sqlite_archive(sqlite_template: Path, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture
+def journal(sqlite_archive: SqlArchive) -> SqlJournal:
+    return SqlJournal(sqlite_archive._engine)
+
+
+@pytest.fixture
 def rooms(store: RedisRooms, sqlite_archive: SqlArchive, new_id: Callable[[str], str]) -> Rooms:
     return Rooms(store, sqlite_archive, new_id=new_id)
 
@@ -66,6 +72,7 @@ def giveaways(
     store: RedisRooms,
     lotteries: RedisLotteries,
     sqlite_archive: SqlArchive,
+    journal: SqlJournal,
     new_id: Callable[[str], str],
 ) -> Giveaways:
     return Giveaways(
@@ -73,6 +80,7 @@ def giveaways(
         store,
         lotteries,
         sqlite_archive,
+        journal,
         new_id=new_id,
         random_bytes=lambda count: hashlib.sha256(b"seed").digest()[:count],
     )

@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from room import lottery
 from room.errors import Unavailable
 from room.events import AnnouncementMade
-from room.ports import Sequenced, Stored
+from room.ports import Sequenced, StaffAct, Stored
+from room.shapes import User
 from room.state import apply
 from room.storage.sql import SqlArchive
 from room.wire import sequence
+from room.word_lists import WordLists
 from tests.room.people import NOW_MS, a_room
 
 ROOM = a_room()
@@ -81,17 +83,24 @@ async def test_rooms_are_listed_by_their_last_change(archive: SqlArchive) -> Non
     }
 
 
-async def test_staff_acts_are_kept_newest_first(archive: SqlArchive) -> None:
-    for nth in range(3):
-        await archive.record_staff_act("r1", "host1", "user.mute", {"n": nth, "名": "字"}, NOW_MS)
-    await archive.record_staff_act("r2", "host1", "user.ban", {}, NOW_MS)
-    acts = await archive.staff_acts("r1", 2)
-    assert [act["detail"] for act in acts] == [{"n": 2, "名": "字"}, {"n": 1, "名": "字"}]
-    assert (acts[0]["actor_id"], acts[0]["op"], acts[0]["at_ms"]) == (
-        "host1",
-        "user.mute",
-        NOW_MS,
-    )
+async def test_staff_acts_are_kept_and_read_in_pages(archive: SqlArchive) -> None:
+    host = User("host1", "阿珍", "host")
+    acts = [StaffAct("r1", host, "user.mute", {"n": nth, "名": "字"}, NOW_MS) for nth in range(3)]
+    await archive.record_staff_acts([*acts, StaffAct("r2", host, "user.ban", {}, NOW_MS)])
+    newest = await archive.staff_acts("r1", 2)
+    assert [act["detail"] for act in newest] == [{"n": 2, "名": "字"}, {"n": 1, "名": "字"}]
+    assert newest[0]["actor"] == {"id": "host1", "name": "阿珍", "role": "host"}
+    assert (newest[0]["op"], newest[0]["at_ms"]) == ("user.mute", NOW_MS)
+    last = newest[-1]["act_id"]
+    assert isinstance(last, int)
+    assert [act["detail"] for act in await archive.staff_acts("r1", 2, last)] == [acts[0].detail]
+
+
+async def test_a_rooms_words_are_replaced(archive: SqlArchive) -> None:
+    assert await archive.load_words("r1") == WordLists()
+    for lists in (WordLists(mask=("a",)), WordLists(review=("乙",), reject=("c",))):
+        await archive.save_words("r1", lists, NOW_MS)
+        assert await archive.load_words("r1") == lists
 
 
 async def test_a_lottery_only_moves_forward(archive: SqlArchive) -> None:

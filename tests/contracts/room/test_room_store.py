@@ -17,7 +17,8 @@ from room.presence import credit_all
 from room.shapes import Settings
 from room.state import encode
 from room.storage import keys
-from room.storage.redis import SILENT_MS_MAX, RedisRooms
+from room.storage.redis import ONLINE_WINDOW_MS, SILENT_MS_MAX, RedisRooms
+from room.visits import LABELS_MAX, RETURNED_AFTER_MS, Audience, Visit
 from room.wire import sequence
 from tests.room.people import NOW_MS, a_room
 
@@ -152,8 +153,8 @@ async def test_pulses_add_up_over_workers_and_repeats_are_harmless(store: RedisR
 async def test_a_silent_worker_is_not_online_but_its_counts_stay(store: RedisRooms) -> None:
     await created(store)
     await pulse(store, "w1", 10, likes=5)
-    assert (await pulse(store, "w2", 1, 1_500, likes=1)).online == 11
-    assert (await pulse(store, "w2", 1, 1_501, likes=1)).online == 1
+    assert (await pulse(store, "w2", 1, ONLINE_WINDOW_MS, likes=1)).online == 11
+    assert (await pulse(store, "w2", 1, ONLINE_WINDOW_MS + 1, likes=1)).online == 1
     later = SILENT_MS_MAX + 1
     assert (await pulse(store, "w2", 1, later, likes=1)).totals == {"likes": 6}
     assert (await pulse(store, "w2", 1, later + 1, likes=1)).totals == {"likes": 6}
@@ -219,12 +220,86 @@ async def test_watched_time_is_credited_as_the_rule_says(store: RedisRooms, seed
     assert await store.watched_ms(ROOM, "nobody") == 0
 
 
-async def test_visitors_are_counted_once_each(store: RedisRooms) -> None:
-    assert await store.visitors(ROOM) == 0
-    await store.add_visitors(ROOM, [])
-    await store.add_visitors(ROOM, ["a", "b", "a"])
-    await store.add_visitors(ROOM, ["b"])
-    assert await store.visitors(ROOM) == 2
+async def test_many_watchers_cost_redis_no_more_commands_than_few(
+    store: RedisRooms, redis: Redis
+) -> None:
+    """They are told of every few seconds: a command for each would be most of what Redis does."""
+    asked = []
+    for start_ms, watchers in ((NOW_MS, 10), (NOW_MS + 60_000, 500)):
+        await store.note_visits(ROOM, [Visit(f"u{n}", NOW_MS, src="ad") for n in range(watchers)])
+        spans = [(f"u{n}", start_ms, start_ms + 60_000) for n in range(watchers)]
+        before = await commands_of(redis)
+        await store.credit_watch(ROOM, spans)
+        asked.append(await commands_of(redis) - before)
+    assert asked[1] - asked[0] <= 2  # the second mark of those who were there before
+    assert await store.watched_total_ms(ROOM) == 510 * 60_000
+    counts = (await store.audience(ROOM)).counts
+    assert (counts["stayed:1"], counts["stayed:1:ad"]) == (500, 500)
+
+
+async def commands_of(redis: Redis) -> int:
+    """Commands carried out so far, those of scripts included."""
+    return int((await redis.info("stats"))["total_commands_processed"])
+
+
+async def test_people_count_once_and_entries_each_time(store: RedisRooms) -> None:
+    """Whoever came first by a link stays its visitor; each entry is its own link's."""
+    assert await store.audience(ROOM) == Audience(counts={}, arrivals={}, inviters=[])
+    await store.note_visits(ROOM, [])
+    by_ad = Visit("a", NOW_MS, src="ad", channel="tv", bucket="b1", inviter="kim")
+    await store.note_visits(ROOM, [by_ad, Visit("b", NOW_MS), Visit("a", NOW_MS + 60_000)])
+    await store.note_visits(ROOM, [Visit("kim", NOW_MS, inviter="kim"), by_ad])
+    audience = await store.audience(ROOM)
+    assert audience.visitors == 3
+    assert {each.name: (each.entries, each.visitors) for each in audience.labels("src")} == {
+        "direct": (3, 2),
+        "ad": (2, 1),
+    }
+    assert [each.name for each in audience.labels("channel")] == ["tv"]
+    assert [each.name for each in audience.labels("bucket")] == ["b1"]
+    assert list(audience.inviters) == [("kim", 1)]
+    assert audience.arrivals == {NOW_MS // 60_000: 3}
+
+
+async def test_a_flood_of_sources_ends_in_other(store: RedisRooms) -> None:
+    visits = [Visit(f"u{n}", NOW_MS, src=f"s{n}") for n in range(LABELS_MAX)]
+    await store.note_visits(ROOM, visits)
+    await store.note_visits(ROOM, [Visit("late", NOW_MS, src="new"), Visit("u0", NOW_MS, src="s0")])
+    labels = {each.name: each.entries for each in (await store.audience(ROOM)).labels("src")}
+    assert "new" not in labels
+    assert (labels["other"], labels["s0"]) == (1, 2)
+
+
+async def test_who_was_away_for_a_while_has_returned(store: RedisRooms) -> None:
+    await store.note_visits(ROOM, [Visit("a", NOW_MS), Visit("b", NOW_MS)])
+    await store.credit_watch(ROOM, [("a", NOW_MS, NOW_MS + 1_000), ("b", NOW_MS, NOW_MS + 1_000)])
+    back_ms = NOW_MS + 1_000 + RETURNED_AFTER_MS
+    await store.note_visits(ROOM, [Visit("a", back_ms), Visit("b", back_ms - 1)])
+    await store.note_visits(ROOM, [Visit("a", back_ms)])
+    assert (await store.audience(ROOM)).returned == 1
+
+
+async def test_staying_is_told_once_at_each_mark(store: RedisRooms) -> None:
+    """However the time was told: in steps, at once, or twice."""
+    await store.note_visits(ROOM, [Visit("a", NOW_MS, src="ad"), Visit("b", NOW_MS)])
+    await store.credit_watch(ROOM, [("a", NOW_MS, NOW_MS + 59_999)])
+    assert (await store.audience(ROOM)).counts.get("stayed:1", 0) == 0
+    for _ in range(2):
+        await store.credit_watch(ROOM, [("a", NOW_MS, NOW_MS + 60_000)])
+    await store.credit_watch(ROOM, [("b", NOW_MS, NOW_MS + 400_000)])
+    audience = await store.audience(ROOM)
+    late = audience.retention(NOW_MS + 30 * 60_000)
+    assert [(each.minutes, each.stayed, each.of) for each in late] == [
+        (1, 2, 2),
+        (3, 1, 2),
+        (5, 1, 2),
+        (10, 0, 2),
+    ]
+    assert {each.name: each.stayed for each in audience.labels("src")} == {
+        "ad": (1, 0, 0, 0),
+        "direct": (1, 1, 1, 0),
+    }
+    assert {each.of for each in audience.retention(NOW_MS)} == {0}
 
 
 async def test_the_last_comments_are_remembered_oldest_first(store: RedisRooms) -> None:
@@ -269,7 +344,7 @@ async def test_every_key_of_a_room_has_its_hash_tag(store: RedisRooms, redis: Re
     await created(store)
     await commit(store, 0)
     await pulse(store, "w", 1)
-    await store.add_visitors(ROOM, ["u"])
+    await store.note_visits(ROOM, [Visit("u", NOW_MS, inviter="v")])
     await store.remember_comments(ROOM, [b"{}"])
     await store.take_turn(ROOM, "u", gap_ms=60_000, burst=1)
     await store.credit_watch(ROOM, [("u", NOW_MS, NOW_MS + 5)])
