@@ -1,16 +1,19 @@
 """Redis between workers: one subscription connection in, one paced stream of publishes out.
 
-A room's channel carries three kinds of message, all MessagePack maps with a kind under `k`:
-`critical` and `rebased` are published by the room store's scripts, `chat` by this file (comments,
-notices, stock levels and private events of one turn of the event loop, in one message). Losing a
-`chat` message loses only what may be lost, and the next one's running count tells how much it was;
-a lost `critical` one is noticed by its number.
+A room's channel carries five kinds of message, all MessagePack maps with a kind under `k`:
+`critical` and `rebased` are published by the room store's scripts, `tick` says that one more can be
+read over plain HTTP, and `chat` is this file's (comments, notices, stock levels and private events
+of a few milliseconds, in one message). Losing a `chat` message loses only what may be lost, and the
+next one's running count tells how much it was; a lost `critical` one is noticed by its number.
+Where no other worker listens a `probe` of a few bytes goes out in place of each `chat`: its echo,
+and the count of who heard it, show that nobody missed anything.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import msgpack
 import orjson
@@ -20,6 +23,7 @@ from redis.exceptions import RedisError
 
 from room.errors import Unavailable
 from room.ports import RoomStore, Sequenced
+from server.live_counts import Values
 from server.outbox import ChatItem, count_by_kind
 from server.tasks import end_all
 
@@ -27,34 +31,41 @@ log = structlog.get_logger(__name__)
 
 ROOMS_QUEUED_MAX = 10_000  # rooms with something to publish; one entry each
 ITEMS_PER_MESSAGE_MAX = 2_000  # chat beyond this in one loop turn is not told to other workers
+STAFF = ""  # in place of a user: every staff member of the room
 WORKERS_HEARD_MAX = 256  # per room; past it the one heard of first starts anew
 RECONNECT_S_MAX = 1.0
+SEND_EVERY_S = 0.005  # one batch and not one for each turn of the loop; a lone one goes at once
+ECHO_WITHIN_S = 0.1  # of a probe; after this somebody else may have heard it, and gets the batch
 
 
-class BusListener:
+class BusListener(Protocol):
     """What the bus tells the hub. Every call is quick and never awaits."""
 
     def on_critical(self, room_id: str, epoch: str, events: list[Sequenced]) -> None:
         """Critical events were committed by some worker."""
-        raise NotImplementedError
+        ...
 
     def on_rebased(self, room_id: str, epoch: str) -> None:
         """The room continues under a new epoch."""
-        raise NotImplementedError
+        ...
 
     def on_chat(self, room_id: str, batch: ChatBatch) -> None:
         """Another worker's chat, stock levels and private events."""
-        raise NotImplementedError
+        ...
+
+    def on_tick(self, room_id: str, n: int) -> None:
+        """A tick over plain HTTP was kept."""
+        ...
 
     def on_reconnected(self) -> None:
         """Messages may have been lost: every room should look for gaps."""
-        raise NotImplementedError
+        ...
 
 
 class ChatBatch:
     """What one worker has to tell the others about one room."""
 
-    __slots__ = ("chat", "kicked", "lost", "private", "said", "stock")
+    __slots__ = ("chat", "kicked", "live", "lost", "private", "said", "stock")
 
     def __init__(self) -> None:
         self.chat: list[ChatItem] = []
@@ -63,12 +74,16 @@ class ChatBatch:
         self.private: list[tuple[str, bytes]] = []
         self.kicked: list[tuple[str, int]] = []
         self.stock: dict[str, dict[str, int]] = {}
+        self.live: dict[str, dict[str, Mapping[str, Any]]] = {}  # part → id → counts
 
     def pack(self, worker_id: str) -> bytes:
         """The message, without what is empty."""
-        chat = [(i.kind, i.user_id, i.role, i.raw, i.buyer, i.first) for i in self.chat]
+        chat = [
+            (i.kind, i.user_id, i.role, i.raw, i.buyer, i.first, i.name, i.comment_id, i.fold)
+            for i in self.chat
+        ]
         message: dict[str, Any] = {"k": "chat", "w": worker_id, "c": chat, "p": self.private}
-        message |= {"s": self.stock, "x": self.kicked, "n": self.said}
+        message |= {"s": self.stock, "x": self.kicked, "n": self.said, "l": self.live}
         packed: bytes = msgpack.packb({key: value for key, value in message.items() if value})
         return packed
 
@@ -80,6 +95,7 @@ class ChatBatch:
         batch.private = [(user_id, raw) for user_id, raw in message.get("p", ())]
         batch.said = message.get("n", {})
         batch.stock = message.get("s", {})
+        batch.live = message.get("l", {})
         batch.kicked = [(user_id, code) for user_id, code in message.get("x", ())]
         return batch
 
@@ -96,6 +112,9 @@ class Bus:
         self._pending: dict[str, ChatBatch] = {}
         self._said: dict[str, dict[str, int]] = {}  # room → chat told since the start, by kind
         self._heard: dict[str, dict[str, dict[str, int]]] = {}  # the same of others, by worker
+        self._unheard: set[str] = set()  # rooms whose last batch nobody else seemed to hear
+        self._probes: dict[int, asyncio.Future[None]] = {}  # on their way, by number
+        self._probed = 0
         self._wake = asyncio.Event()
         self._subscribed = asyncio.Event()  # reading before the first subscription would fail
         self._tasks: list[asyncio.Task[None]] = []
@@ -142,6 +161,8 @@ class Bus:
         self._rooms.pop(channel.encode(), None)
         self._confirmed.pop(room_id, None)
         self._heard.pop(room_id, None)
+        self._unheard.discard(room_id)
+        self._said.pop(room_id, None)  # who hears a smaller number knows that it began anew
         try:
             await self._pubsub.unsubscribe(channel)
         except (RedisError, OSError):
@@ -186,6 +207,9 @@ class Bus:
         return self.listener
 
     def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "restored":  # of a cluster one node was away, the others were not
+            self._listening.on_reconnected()
+            return
         room_id = self._rooms.get(message["channel"])
         if room_id is None:
             return
@@ -204,10 +228,16 @@ class Bus:
             self._listening.on_critical(room_id, message["e"], events)
         elif kind == "rebased":
             self._listening.on_rebased(room_id, message["e"])
+        elif kind == "tick":
+            self._listening.on_tick(room_id, message["n"])
         elif kind == "chat" and message["w"] != self._worker_id:
             batch = ChatBatch.unpack(message)
             batch.lost = self._lost(room_id, message["w"], batch)
             self._listening.on_chat(room_id, batch)
+        elif kind == "probe" and message["w"] == self._worker_id:
+            probe = self._probes.get(message["i"])
+            if probe is not None and not probe.done():
+                probe.set_result(None)
 
     def _lost(self, room_id: str, worker_id: str, batch: ChatBatch) -> dict[str, int]:
         """What a worker has said since its last batch that came, beyond what this one brings."""
@@ -239,9 +269,22 @@ class Bus:
         """Queue stock levels for the other workers; the newest of each SKU is enough."""
         self._batch(room_id).stock.update(levels)
 
+    def tell_live(self, room_id: str, part: str, values: Values) -> None:
+        """Queue counts for the other workers; the newest of each id is enough."""
+        self._batch(room_id).live.setdefault(part, {}).update(values)
+
     def tell_user(self, room_id: str, user_id: str, event: bytes) -> None:
         """Queue a private event for the sockets a user has on other workers."""
         self._batch(room_id).private.append((user_id, event))
+
+    async def tell_tick(self, room_id: str, n: int) -> None:
+        """Say at once that a tick over plain HTTP was kept."""
+        await self._store.publish(room_id, msgpack.packb({"k": "tick", "n": n}))
+
+    def said(self, room_id: str) -> dict[str, dict[str, int]]:
+        """How much was said in a room, by worker, as far as it was heard here."""
+        here = {self._worker_id: dict(self._said.get(room_id, {}))}
+        return {**self._heard.get(room_id, {}), **here}
 
     def tell_kick(self, room_id: str, user_id: str, code: int) -> None:
         """Queue the closing of a user's sockets on other workers."""
@@ -264,6 +307,7 @@ class Bus:
                 await self._publish_pending()
             except Exception:
                 log.exception("bus_send_failed")  # one bad batch must not silence this worker
+            await asyncio.sleep(SEND_EVERY_S)
 
     async def _publish_pending(self) -> None:
         pending, self._pending = self._pending, {}
@@ -273,9 +317,39 @@ class Bus:
                 # Remembered first: whoever sees a comment may answer, pin or delete it at once.
                 if comments:
                     await self._store.remember_comments(room_id, comments)
-                await self._store.publish(room_id, batch.pack(self._worker_id))
+                await self._publish(room_id, batch)
             except Unavailable:
                 log.warning("publish_failed", room_id=room_id, chat=len(batch.chat))
+
+    async def _publish(self, room_id: str, batch: ChatBatch) -> None:
+        """Tell the other workers, if there are any."""
+        if room_id in self._unheard and await self._alone(room_id):
+            return
+        self._unheard.discard(room_id)
+        heard = await self._store.publish(room_id, batch.pack(self._worker_id))
+        if heard is not None and heard <= 1:
+            self._unheard.add(room_id)
+
+    async def _alone(self, room_id: str) -> bool:
+        """Whether this worker, and nobody else, hears what is published in a room.
+
+        One listener alone proves nothing, for our own subscription may be the one that is missing:
+        the probe must come back as well.
+        """
+        self._probed += 1
+        number, echo = self._probed, asyncio.get_running_loop().create_future()
+        self._probes[number] = echo
+        packed = msgpack.packb({"k": "probe", "w": self._worker_id, "i": number})
+        try:
+            if await self._store.publish(room_id, packed) != 1:
+                return False
+            async with asyncio.timeout(ECHO_WITHIN_S):
+                await echo
+        except TimeoutError:
+            return False
+        finally:
+            del self._probes[number]
+        return True
 
 
 def sequenced(seq: int, raw: bytes) -> Sequenced:

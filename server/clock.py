@@ -28,7 +28,7 @@ class Duty:
     name: str
     step: Callable[[], Awaitable[int]]
     every_s: float
-    drain: bool = False  # call again at once while there was something to do
+    drain_from: int = 0  # call again at once after a step that did so much; 0: never
 
 
 class Clock:
@@ -67,7 +67,7 @@ class Clock:
         try:
             for _ in range(AT_ONCE_STEPS_MAX):
                 done = await duty.step()
-                if not (done and duty.drain and self._lease.held):
+                if not (0 < duty.drain_from <= done and self._lease.held):
                     return
         except Exception as error:
             log.warning("duty_failed", duty=duty.name, error=repr(error))

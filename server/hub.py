@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 from room.errors import Unavailable
-from room.events import LotteryDrawn, from_wire
+from room.limits import RECENT_COMMENTS_MAX
 from room.ports import RoomStore, Sequenced
 from room.replica import Replica
 from room.room import Rooms
-from server.bus import Bus, BusListener, ChatBatch
+from room.visits import Visit
+from server.bus import STAFF, Bus, ChatBatch
 from server.error_codes import CloseCode
 from server.fanout import LiveRoom
 from server.healing import Healer
+from server.live_counts import Values
 from server.outbox import ChatItem, Choose
+from server.precedence import Precedence
 from server.stock_watch import watch_stock
 from server.telemetry import Metrics
 from server.ticker import Ticker
@@ -30,6 +34,7 @@ from server.wire import event_json
 JOIN_NOTICE_EVERY_MS = 1_000
 DEPARTED_MAX = 50_000  # leavers whose watch time waits for the next heartbeat
 SocketClose = Callable[[Viewer, int], None]
+WON_FIELDS = ("auction_id", "title", "amount_cents", "currency")  # of `auction.won`
 Span = tuple[str, int, int]  # user, from, to in Unix ms
 
 
@@ -37,7 +42,7 @@ class RoomMissing(Exception):
     """No such room."""
 
 
-class Hub(BusListener):
+class Hub:
     """Every room this worker serves."""
 
     def __init__(
@@ -51,17 +56,22 @@ class Hub(BusListener):
         metrics: Metrics,
     ):
         self.rooms: dict[str, LiveRoom] = {}
-        self.ticker = Ticker(now_ms, metrics)
+        self.precedence = Precedence()  # of what is answered here, over talk and ticks
+        self.ticker = Ticker(now_ms, metrics, self.precedence)
         self.draining = False
         self.now_ms = now_ms
         self.on_opened: list[Callable[[LiveRoom], Awaitable[None]]] = []  # before anyone is let in
+        self.on_tick_kept: Callable[[str, int], None] = lambda room_id, n: None
+        self.on_won: Callable[[LiveRoom, Sequenced], None] = lambda room, event: None
         self.close_socket: SocketClose = lambda viewer, code: viewer.transport.abort()
         self._rooms = rooms
         self._store = store
         self._bus = bus
+        self._metrics = metrics
         self._choose = choose
         self._openings = itertools.count(1)
         self._opening: dict[str, asyncio.Task[LiveRoom]] = {}
+        self._catching_up: dict[str, asyncio.Task[bool]] = {}
         self.healer = Healer(rooms=rooms, now_ms=now_ms, close=self.close_socket_of)
         self._departed: list[tuple[str, Span]] = []
         bus.listener = self
@@ -83,6 +93,7 @@ class Hub(BusListener):
         return await asyncio.shield(task)
 
     async def _open(self, room_id: str) -> LiveRoom:
+        self._metrics.read_room()
         replica = await self._rooms.open(room_id, self.now_ms())
         if replica is None:
             raise RoomMissing(room_id)
@@ -103,7 +114,7 @@ class Hub(BusListener):
         self.rooms[room_id] = room  # from here the bus feeds it; nobody is let in before the rest
         room.used_ms = self.now_ms()
         try:
-            room.recent.extend(await self._store.recent_comments(room_id))
+            room.recall(await self._store.recent_comments(room_id, RECENT_COMMENTS_MAX))
             for prepare in self.on_opened:
                 await prepare(room)
         except BaseException:
@@ -130,18 +141,30 @@ class Hub(BusListener):
             return
         try:
             if seq > here.seq:
-                await self._rooms.catch_up(here)
+                await self._catch_up(room)
         except Unavailable:
             return  # it is greeted with a snapshot
         self.ticker.flush_now(room)
 
+    async def _catch_up(self, room: LiveRoom) -> None:
+        """Read what is new, once for all who come back in this moment."""
+        task = self._catching_up.get(room.room_id)
+        if task is None:
+            self._metrics.read_room()
+            task = asyncio.create_task(self._rooms.catch_up(room.replica))
+            self._catching_up[room.room_id] = task
+            task.add_done_callback(lambda _: self._catching_up.pop(room.room_id, None))
+        await asyncio.shield(task)
+
     # -- membership -----------------------------------------------------------------------------
 
-    def join(self, room: LiveRoom, viewer: Viewer) -> None:
-        """Admit a greeted viewer."""
+    def join(self, room: LiveRoom, viewer: Viewer, visit: Visit | None) -> None:
+        """Admit a greeted viewer. Who only mends a lost line (`visit` None) is no new entry."""
         room.add(viewer)
-        room.counters["entries"] += 1
-        self._notice_join(room, viewer)
+        if visit is not None:
+            room.arrivals.append(visit)
+            room.counters["entries"] += 1
+            self._notice_join(room, viewer)
         self.recount(room)
 
     def _notice_join(self, room: LiveRoom, viewer: Viewer) -> None:
@@ -198,7 +221,7 @@ class Hub(BusListener):
 
     def tell_chat(self, room: LiveRoom, item: ChatItem) -> None:
         """Show a chat event here and on the other workers."""
-        room.outbox.add_chat(item)
+        room.hear(item)
         self.ticker.wake(room)
         self._bus.tell_chat(room.room_id, item)
 
@@ -211,6 +234,23 @@ class Hub(BusListener):
         """Send a private event to all of a user's sockets, on every worker."""
         self._show_user(room_id, user_id, event)
         self._bus.tell_user(room_id, user_id, event)
+
+    def tell_live(self, room_id: str, part: str, values: Values) -> None:
+        """Show counts of what is open in a part of the state, here and on the other workers."""
+        room = self.rooms.get(room_id)
+        if room is not None:
+            self.show_live(room, part, values)
+        self._bus.tell_live(room_id, part, values)
+
+    def show_live(self, room: LiveRoom, part: str, values: Values) -> None:
+        """Show counts on this worker."""
+        if room.tell_live(part, values):
+            self.ticker.wake_for_state(room)
+
+    def tell_staff(self, room_id: str, event: bytes) -> None:
+        """Send a private event to all of a room's staff, on every worker."""
+        self._show_user(room_id, STAFF, event)
+        self._bus.tell_user(room_id, STAFF, event)
 
     def _show_stock(self, room_id: str, levels: dict[str, dict[str, int]]) -> None:
         room = self.rooms.get(room_id)
@@ -225,7 +265,9 @@ class Hub(BusListener):
 
     def _show_user(self, room_id: str, user_id: str, event: bytes) -> None:
         room = self.rooms.get(room_id)
-        if room is not None:
+        if room is not None and user_id == STAFF:
+            room.tell_staff(event)
+        elif room is not None:
             room.tell_user(user_id, event)
 
     def _on_applied(self, replica: Replica, events: Sequence[Sequenced]) -> None:
@@ -239,23 +281,20 @@ class Hub(BusListener):
     def _enforce(self, room: LiveRoom, events: Iterable[Sequenced]) -> None:
         """Close the sockets of whom an event sends out, and tell winners in person."""
         for event in events:
-            if event.t == "lottery.drawn":
-                self._tell_winners(room, event)
+            if event.t in ("lottery.drawn", "lottery.redrawn"):
+                self.on_won(room, event)
+            elif event.t == "auction.closed" and event.d["reason"] == "sold":
+                self._tell_bidder(room, event)
             if event.t == "user.banned" and not event.d.get("lifted"):
                 self.expel(room, str(event.d["user_id"]), CloseCode.BANNED)
             elif event.t == "room.ended":
                 self.expel(room, None, CloseCode.ROOM_ENDED)
 
-    def _tell_winners(self, room: LiveRoom, drawn: Sequenced) -> None:
-        """Every worker has seen the draw, so each tells the winners on its own sockets."""
+    def _tell_bidder(self, room: LiveRoom, closed: Sequenced) -> None:
         self.ticker.flush_now(room)
-        event = from_wire(drawn.t, drawn.d)
-        assert isinstance(event, LotteryDrawn)
-        lottery = room.replica.state.lotteries.get(event.lottery_id)
-        prize = lottery.prize if lottery else ""
-        for winner in event.winners:
-            body = {"lottery_id": event.lottery_id, "prize": prize, "rank": winner.rank}
-            room.tell_user(winner.user_id, event_json("won", drawn.ts, body))
+        winner = cast(Mapping[str, str], closed.d["winner"])
+        told = {name: closed.d[name] for name in WON_FIELDS}
+        room.tell_user(winner["id"], event_json("auction.won", closed.ts, told))
 
     def expel(self, room: LiveRoom, user_id: str | None, code: CloseCode) -> None:
         """Close one user's sockets in a room, or everybody's, behind what they are still owed."""
@@ -293,15 +332,20 @@ class Hub(BusListener):
             return
         room.outbox.add_lost(batch.lost)
         for item in batch.chat:
-            room.outbox.add_chat(item)
+            room.hear(item)
         if batch.chat:
             self.ticker.wake(room)
         if batch.stock:
             self._show_stock(room_id, batch.stock)
+        for part, values in batch.live.items():
+            self.show_live(room, part, values)
         for user_id, event in batch.private:
-            room.tell_user(user_id, event)
+            self._show_user(room_id, user_id, event)
         for user_id, code in batch.kicked:
             self.expel(room, user_id, CloseCode(code))
+
+    def on_tick(self, room_id: str, n: int) -> None:
+        self.on_tick_kept(room_id, n)
 
     def on_reconnected(self) -> None:
         for room in self.rooms.values():

@@ -14,7 +14,8 @@ from aiohttp.helpers import set_exception
 
 _MASK_BIT = 0x80
 _MASK_BYTES = 4
-_SIZE_BYTES = {126: 2, 127: 8}
+_LENGTH_16_BIT = 126
+_SIZE_BYTES = {_LENGTH_16_BIT: 2, 127: 8}
 
 
 class MaskGuard:
@@ -51,12 +52,33 @@ class MaskGuard:
                 self._skip -= taken
                 at += taken
                 continue
+            whole = 0 if self._header else self._enter(data, at, end)
+            if whole < 0:
+                return False
+            if whole:
+                at += whole
+                continue
             self._header += data[at : at + 1]
             at += 1
             if len(self._header) == 2 and not self._header[1] & _MASK_BIT:
                 return False
             self._finish_header()
         return True
+
+    def _enter(self, data: bytes, at: int, end: int) -> int:
+        """The size of a short frame's header that is all here, 0 if not, negative without mask."""
+        if end - at < 2:
+            return 0
+        length = data[at + 1] & ~_MASK_BIT
+        if length == data[at + 1]:
+            return -1
+        if length < _LENGTH_16_BIT:
+            self._skip = length + _MASK_BYTES
+            return 2
+        if length == _LENGTH_16_BIT and end - at >= 4:
+            self._skip = int.from_bytes(data[at + 2 : at + 4], "big") + _MASK_BYTES
+            return 4
+        return 0
 
     def _finish_header(self) -> None:
         """Once length and mask are complete, expect that many bytes of payload."""

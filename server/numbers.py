@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from room.explaining import EXPLAINING_KINDS, explained_ms
+from room.visits import STAYED_MINUTES, Audience, Label
 from server.context import Services
 from server.fanout import LiveRoom
 from server.series import EVERY_S
@@ -11,22 +13,33 @@ from server.stock_watch import stock_pace
 
 
 async def room_numbers(services: Services, room: LiveRoom) -> dict[str, Any]:
-    """Traffic and interaction from the last pulse, sales from SQL, and the recent curve."""
-    totals = room.totals
-    sold = await services.sale_numbers.sale_numbers(room.room_id, services.hub.now_ms())
+    """Traffic and interaction from the last pulse, sales from SQL, and the recent curve.
+
+    At most AGE_MS_MAX old (`figures.py`); the answer is shared, so nobody may change it.
+    """
+    return await services.figures.of(room.room_id, lambda: _work_out(services, room))
+
+
+async def _work_out(services: Services, room: LiveRoom) -> dict[str, Any]:
+    totals, now_ms = room.totals, services.hub.now_ms()
+    sold = await services.sale_numbers.sale_numbers(room.room_id, now_ms)
     store = services.room_store
-    counts = await services.giveaways.counts(room.replica)
+    counts = await services.activities.giveaways.counts(room.replica)
+    asked = room.state["questions"]
     watched_ms = await store.watched_total_ms(room.room_id)
+    audience = await store.audience(room.room_id)
+    history = await services.archive.events_of(room.room_id, EXPLAINING_KINDS)
     exposures, clicks = totals.get("exposures", 0), totals.get("clicks", 0)
     return {
         "online": room.state["online"],
         "peak": room.state["peak"],
         "entries": room.state["entries"],
-        "visitors": await store.visitors(room.room_id),
+        **_traffic(audience, now_ms),
         "likes": room.state["likes"],
         "comments": totals.get("comments", 0),
         "shown": _by_kind(totals, "shown"),
         "dropped": _by_kind(totals, "dropped"),
+        "folded": {"comment": totals.get("folded_comment", 0)},
         "shares": totals.get("shares", 0),
         "watch_s": watched_ms // 1000,
         "exposures": exposures,
@@ -35,10 +48,18 @@ async def room_numbers(services: Services, room: LiveRoom) -> dict[str, Any]:
         "orders": sold["orders"],
         "paid_orders": sold["paid_orders"],
         "gmv_cents": sold["gmv_cents"],
+        "gross_cents": sold["gross_cents"],
+        "refunded_cents": sold["refunded_cents"],
         "lottery_entries": sum(counts.values()) + _closed_entries(room),
+        "questions": {
+            "open": asked["open"],
+            "answered": asked["answered"],
+            "median_reply_ms": await services.activities.questions.median_reply_ms(room.room_id),
+        },
         "series": _merged(await services.series.read(room.room_id), sold["series"]),
         "top_products": sold["top_products"],
-        "stock_pace": stock_pace(room, services.hub.now_ms()),
+        "products": _products(room, explained_ms(history, now_ms)),
+        "stock_pace": stock_pace(room, now_ms),
         "funnel": [
             {"step": "exposure", "count": exposures},
             {"step": "click", "count": clicks},
@@ -46,6 +67,49 @@ async def room_numbers(services: Services, room: LiveRoom) -> dict[str, Any]:
             {"step": "paid", "count": sold["paid_orders"]},
         ],
     }
+
+
+def _traffic(audience: Audience, now_ms: int) -> dict[str, Any]:
+    """Who came, from where, and how long they stayed; every share with both its numbers."""
+    return {
+        "visitors": audience.visitors,
+        "returned": audience.returned,
+        "retention": [
+            {"minutes": each.minutes, "stayed": each.stayed, "of": each.of}
+            for each in audience.retention(now_ms)
+        ],
+        "sources": [_source(label) for label in audience.labels("src")],
+        "channels": [_label(label) for label in audience.labels("channel")],
+        "buckets": [_label(label) for label in audience.labels("bucket")],
+        "inviters": [
+            {"user_id": user_id, "invited": invited} for user_id, invited in audience.inviters
+        ],
+    }
+
+
+def _label(label: Label) -> dict[str, Any]:
+    return {"name": label.name, "entries": label.entries, "visitors": label.visitors}
+
+
+def _source(label: Label) -> dict[str, Any]:
+    stayed = zip(STAYED_MINUTES, label.stayed, strict=True)
+    return {**_label(label), "stayed": {str(minutes): count for minutes, count in stayed}}
+
+
+def _products(room: LiveRoom, explained: dict[str, int]) -> list[dict[str, Any]]:
+    """The room's products that were seen, opened or explained, most seen first."""
+    products = [
+        {
+            "product_id": product_id,
+            "title": product.title,
+            "exposures": room.totals.get(f"exposures:{product_id}", 0),
+            "clicks": room.totals.get(f"clicks:{product_id}", 0),
+            "explain_s": explained.get(product_id, 0) // 1000,
+        }
+        for product_id, product in room.replica.state.products.items()
+    ]
+    noticed = [one for one in products if one["exposures"] or one["clicks"] or one["explain_s"]]
+    return sorted(noticed, key=lambda one: (-one["exposures"], one["product_id"]))
 
 
 def _closed_entries(room: LiveRoom) -> int:

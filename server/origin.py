@@ -16,6 +16,7 @@ from aiohttp import web
 
 from server.config import Settings
 
+ADDRESSES_REMEMBERED_MAX = 4096  # under 1 MB: they come from the kernel or from a proxy of ours
 HOPS_READ_MAX = 20  # entries of one X-Forwarded-For looked at, from the nearest
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -47,7 +48,7 @@ def networks(proxies: Sequence[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(proxy, strict=False) for proxy in proxies)
 
 
-def address_of(remote: str | None, forwarded: str, trusted: Sequence[Network]) -> str:
+def address_of(remote: str | None, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """The nearest address that is not a proxy of ours, as one subscriber's: an IPv6 /64 is one."""
     nearest = remote or ""
     for hop in reversed(forwarded.split(",")[-HOPS_READ_MAX:]):
@@ -60,13 +61,15 @@ def address_of(remote: str | None, forwarded: str, trusted: Sequence[Network]) -
     return _subscriber(nearest)
 
 
-def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
+@lru_cache(maxsize=ADDRESSES_REMEMBERED_MAX)
+def _is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
     parsed = _parsed(address)
     return parsed is not None and any(
         parsed.version == network.version and parsed in network for network in trusted
     )
 
 
+@lru_cache(maxsize=ADDRESSES_REMEMBERED_MAX)
 def _subscriber(address: str) -> str:
     parsed = _parsed(address)
     if parsed is None:

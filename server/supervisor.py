@@ -1,6 +1,7 @@
 """The parent of all workers: starts them, watches them, ends them.
 
 Plain Python in the main thread, no event loop: it must keep working when everything else does not.
+It loads the server once and runs none of it: workers are forked from it (decision 0023).
 It kills nothing it did not start. What a worker does is in `app`; Redis of our own in `embedded`.
 """
 
@@ -13,16 +14,16 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 
+from server import worker_entry
 from server.config import Settings
 from server.embedded import EmbeddedRedis
-from server.lifeline import die_with_parent
+from server.forked import Forked
 from server.telemetry import log
-from server.worker_entry import DRAINING, READY, STATUS_FD
+from server.worker_entry import DRAINING, READY
 
 BACKLOG = 4096  # connections the kernel completes while a worker is busy or being restarted
 SEND_BUFFER_BYTES = 65_536  # a stalled reader is handed this much, not the 2.9 MB of the default
@@ -85,7 +86,7 @@ class Worker:
     def __init__(self, index: int, listener: socket.socket) -> None:
         self.index = index
         self.listener = listener
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
         self.status_fd = -1
         self.ready = False
         self._started_s = 0.0
@@ -93,28 +94,18 @@ class Worker:
         self._start_at_s = 0.0
 
     def start(self, settings: Settings) -> None:
-        """Start a process on this listener. The settings go through a pipe: they hold secrets."""
-        settings_read, settings_write = os.pipe()
+        """Start a process on this listener."""
         self.status_fd, status_write = os.pipe()
         os.set_blocking(self.status_fd, False)
-        command = [sys.executable, "-m", "server", "worker"]
-        command += ["--index", str(self.index), "--settings-fd", str(settings_read)]
-        command += ["--listener-fd", str(self.listener.fileno())]
-        inherited = (settings_read, status_write, self.listener.fileno())
+
+        def body() -> int:
+            return worker_entry.run(settings, self.index, self.listener, status_fd=status_write)
+
+        title = f"liveroom server worker --index {self.index}"
         try:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                pass_fds=inherited,
-                env={**os.environ, STATUS_FD: str(status_write)},
-                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then drains
-                preexec_fn=die_with_parent(signal.SIGKILL),
-            )
+            self.process = Forked(body, title=title, keep=(status_write, self.listener.fileno()))
         finally:
-            os.close(settings_read)
             os.close(status_write)
-        with os.fdopen(settings_write, "wb") as pipe, contextlib.suppress(BrokenPipeError):
-            pipe.write(settings.to_wire())
         self.ready = False
         self._started_s = time.monotonic()
 
@@ -139,7 +130,7 @@ class Worker:
         self._start_at_s = time.monotonic() + min(delay_s, BACKOFF_MAX_S)
         return status
 
-    def release(self) -> subprocess.Popen[bytes] | None:
+    def release(self) -> Forked | None:
         """Let go of the process and its status pipe; the place is free for a successor."""
         process, self.process = self.process, None
         if self.status_fd >= 0:
@@ -168,7 +159,7 @@ class Supervisor:
         self._redis: EmbeddedRedis | None = None
         self._workers: list[Worker] = []
         self._companions: list[subprocess.Popen[bytes]] = []
-        self._leaving: list[tuple[float, subprocess.Popen[bytes]]] = []  # kill after, process
+        self._leaving: list[tuple[float, Forked]] = []  # kill after, process
         self._signals = 0
 
     def run(self) -> int:
@@ -193,6 +184,7 @@ class Supervisor:
             self._redis = EmbeddedRedis.start(settings.data_dir)
             self.settings = settings.model_copy(update={"redis_url": self._redis.url})
         _prepare_stores(self.settings)
+        worker_entry.load()
 
     def _watch(self) -> None:
         if self._redis is not None and self._redis.revive():
@@ -232,6 +224,7 @@ class Supervisor:
         """Ask all to drain, and end those that do not; a second signal ends them at once."""
         log.info("stopping", workers=len(self._workers))
         serving = [worker.release() for worker in self._workers]
+        processes: list[subprocess.Popen[bytes] | Forked]
         processes = [*self._companions, *(one for _, one in self._leaving), *filter(None, serving)]
         for process in processes:
             process.terminate()
@@ -273,7 +266,7 @@ def _prepare_stores(settings: Settings) -> None:
     from server.given_redis import UnfitRedis, check
 
     try:
-        check(settings.redis_url or "")
+        check(settings.redis_url or "", wait_replicas=settings.redis_wait_replicas)
     except UnfitRedis as error:
         raise StartError(f"redis_url: {error}") from None
     try:

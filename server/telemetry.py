@@ -6,11 +6,13 @@ is written. One registry per worker; any worker answers for all, since they shar
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgpack
@@ -18,6 +20,8 @@ import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:  # the supervisor logs too and has no other use for these
     from redis.asyncio import Redis
@@ -127,12 +131,23 @@ def _to_json(value: object, **_options: object) -> str:
     return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+@dataclass(frozen=True, slots=True)
+class _Alone(Collector):
+    """One metric, where a whole registry is asked for."""
+
+    metric: Metric
+
+    def collect(self) -> Iterable[Metric]:
+        return (self.metric,)
+
+
 class Metrics:
     """The numbers of one worker, and the merged text of all of them."""
 
     def __init__(self, worker: str) -> None:
         self.worker = worker
         self.registry = CollectorRegistry()
+        self._meters: dict[tuple[str, str], tuple[Counter, Histogram]] = {}  # found by labels once
 
         def counter(name: str, what: str, *labels: str) -> Counter:
             return Counter(f"liveroom_{name}", what, ["worker", *labels], registry=self.registry)
@@ -158,15 +173,22 @@ class Metrics:
         self._command_seconds = histogram("command_seconds", "From read to answer.", short_s, "op")
         self._requests = counter("requests", "HTTP requests.", "route", "status")
         self._events = counter("events", "Events of rooms, by lane.", "lane")
+        self._room_reads = counter("room_reads", "Rooms or their history read from the store.")
         self._frames = counter("frames", "Frames written to viewers.")
         self._delivered = counter("delivered", "Events delivered to viewers, by lane.", "lane")
+        self._reviews = counter("reviews", "Comments put to the reviewer, by outcome.", "outcome")
+        self._folded = counter("folded", "Comments told as a count on an earlier one.")
         self._dropped = counter("dropped", "Chat events not shown to a viewer.", "kind")
         self._tick_seconds = histogram("tick_seconds", "Work of one tick.", short_s)
         self._lag_seconds = gauge("loop_lag_seconds", "How late the event loop runs.")
+        self._made_ticks = counter("made_ticks", "Ticks made for readers over plain HTTP.")
+        self._tick_requests = counter("tick_requests", "Requests for such ticks.")
+        self._pause_seconds = gauge("gc_pause_seconds", "Longest garbage collection of a second.")
         self._duty_failures = counter("duty_failures", "Run-once duties that failed.", "duty")
         self._orders = counter("orders", "Order transitions.", "status")
         self._audit = gauge("audit_balanced", "Whether stock is accounted for (1) or not.", "sale")
         self._unbalanced = gauge("audit_unbalanced", "Open sales whose stock does not balance.")
+        self._failed_refunds = gauge("refunds_failed", "Failed refunds nobody has seen to yet.")
         self._audited: set[str] = set()
         self._audited_s = 0.0
 
@@ -180,13 +202,21 @@ class Metrics:
     def connected(self) -> None:
         self._connections.labels(self.worker).inc()
 
+    def read_room(self) -> None:
+        self._room_reads.labels(self.worker).inc()
+
     def closed(self, code: int) -> None:
         self._closes.labels(self.worker, str(code)).inc()
 
     def commanded(self, op: str, outcome: str, seconds: float) -> None:
         """`op` must be a registered name (or "unknown"): labels come from us, not from clients."""
-        self._commands.labels(self.worker, op, outcome).inc()
-        self._command_seconds.labels(self.worker, op).observe(seconds)
+        meters = self._meters.get((op, outcome))
+        if meters is None:
+            counted = self._commands.labels(self.worker, op, outcome)
+            timed = self._command_seconds.labels(self.worker, op)
+            meters = self._meters[op, outcome] = (counted, timed)
+        meters[0].inc()
+        meters[1].observe(seconds)
 
     def requested(self, route: str, status: int) -> None:
         """`route` is the pattern, not the path."""
@@ -201,13 +231,26 @@ class Metrics:
                 self._delivered.labels(self.worker, lane).inc(events * viewers)
         for kind, count in tick.drops.items():
             self._dropped.labels(self.worker, kind).inc(count * viewers)
+        self._folded.labels(self.worker).inc(len(tick.folded) * viewers)
         self._frames.labels(self.worker).inc(viewers)
+
+    def reviewed(self, outcome: str) -> None:
+        self._reviews.labels(self.worker, outcome).inc()
 
     def ticked(self, seconds: float) -> None:
         self._tick_seconds.labels(self.worker).observe(seconds)
 
+    def made_tick(self) -> None:
+        self._made_ticks.labels(self.worker).inc()
+
+    def asked_for_tick(self) -> None:
+        self._tick_requests.labels(self.worker).inc()
+
     def lagged(self, seconds: float) -> None:
         self._lag_seconds.labels(self.worker).set(seconds)
+
+    def paused(self, seconds: float) -> None:
+        self._pause_seconds.labels(self.worker).set(seconds)
 
     def duty_failed(self, duty: str) -> None:
         self._duty_failures.labels(self.worker, duty).inc()
@@ -215,8 +258,9 @@ class Metrics:
     def ordered(self, status: str) -> None:
         self._orders.labels(self.worker, status).inc()
 
-    def audited(self, problems: Mapping[str, int]) -> None:
+    def audited(self, problems: Mapping[str, int], failed_refunds: int = 0) -> None:
         """Problems by sale, of the sales that are open now; the lease holder's worker knows."""
+        self._failed_refunds.labels(self.worker).set(failed_refunds)
         for sale in self._audited - problems.keys():
             self._audit.remove(self.worker, sale)
         for sale, count in problems.items():
@@ -228,9 +272,17 @@ class Metrics:
         """This worker's numbers as Prometheus text."""
         return generate_latest(self.registry)
 
+    async def _exposition_in_parts(self) -> bytes:
+        """The same, one metric in each turn of the loop: all at once takes several milliseconds."""
+        parts = []
+        for family in self.registry.collect():
+            parts.append(generate_latest(_Alone(family)))
+            await asyncio.sleep(0)
+        return b"".join(parts)
+
     async def publish(self, redis: Redis, now_ms: int) -> None:
         """Leave this worker's text where the others find it. To be called every second."""
-        record: bytes = msgpack.packb((now_ms, self.exposition()))
+        record: bytes = msgpack.packb((now_ms, await self._exposition_in_parts()))
         async with redis.pipeline(transaction=False) as pipe:
             pipe.hset(METRICS_KEY, self.worker, record)
             pipe.expire(METRICS_KEY, METRICS_FORGET_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,7 +76,7 @@ class Viewer:
         """Encode one message for this viewer alone: a reply or a private event."""
         self.write(message_frame(message, self.codec))
 
-    def miss(self, counts: dict[str, int]) -> None:
+    def miss(self, counts: Mapping[str, int]) -> None:
         """Remember chat that was not shown here, to be told with the next frame."""
         for kind, count in counts.items():
             self.missed[kind] = self.missed.get(kind, 0) + count

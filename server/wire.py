@@ -31,6 +31,8 @@ class Codec(enum.Enum):
     JSON = "liveroom.v1.json"
     MSGPACK = "liveroom.v1.msgpack"
 
+    __hash__ = object.__hash__  # each exists once; the inherited one is Python, run for every frame
+
 
 SUBPROTOCOLS = tuple(codec.value for codec in Codec)
 
@@ -118,7 +120,7 @@ def message_frame(message: Mapping[str, Any], codec: Codec) -> bytes:
     return frame(encode(message, codec), codec)
 
 
-def event_json(kind: str, ts_ms: int, body: Mapping[str, Any]) -> bytes:
+def event_json(kind: str, ts_ms: int, body: Mapping[str, Any] | orjson.Fragment) -> bytes:
     """Encode one unsequenced event; critical events are encoded where they get their number."""
     return orjson.dumps({"t": kind, "ts": ts_ms, "d": body})
 
@@ -126,9 +128,10 @@ def event_json(kind: str, ts_ms: int, body: Mapping[str, Any]) -> bytes:
 def tick_json(
     events: Iterable[bytes],
     *,
-    state: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | orjson.Fragment | None = None,
     seq: int | None = None,
     drop: Mapping[str, int] | None = None,
+    fold: Mapping[str, int] | None = None,
 ) -> bytes:
     """Join events that are already JSON with the other keys of a tick into one message."""
     parts = []
@@ -141,6 +144,8 @@ def tick_json(
         parts.append(b'"seq":%d' % seq)
     if drop:
         parts.append(b'"drop":' + orjson.dumps(drop))
+    if fold:
+        parts.append(b'"fold":' + orjson.dumps(fold))
     return b"{" + b",".join(parts) + b"}"
 
 
@@ -150,6 +155,7 @@ def tick_msgpack(
     state: Mapping[str, Any] | None = None,
     seq: int | None = None,
     drop: Mapping[str, int] | None = None,
+    fold: Mapping[str, int] | None = None,
 ) -> bytes:
     """The same message as `tick_json` in MessagePack."""
     message: dict[str, Any] = {}
@@ -162,4 +168,6 @@ def tick_msgpack(
         message["seq"] = seq
     if drop:
         message["drop"] = drop
+    if fold:
+        message["fold"] = fold
     return encode(message, Codec.MSGPACK)

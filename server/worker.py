@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -15,10 +14,11 @@ import structlog
 from aiohttp import web
 
 from server.api import pages
-from server.api.access import SERVICES
+from server.api.access import SERVICES, know_the_room
 from server.api.responses import errors_as_json, security_headers
 from server.api.tables import PUBLIC
 from server.clock import Clock
+from server.collector import Collector
 from server.config import Settings
 from server.context import Services
 from server.error_codes import CloseCode
@@ -63,6 +63,7 @@ class Worker:
             keepalive_timeout=settings.handshake_timeout_s,  # also cuts slow handshakes
             shutdown_timeout=SHUTDOWN_S,
         )
+        self._collector = Collector()
         self._site: web.SockSite | None = None
         self._loops: list[asyncio.Task[None]] = []
 
@@ -76,8 +77,12 @@ class Worker:
             asyncio.create_task(_every(PULSE_EVERY_S, self.services.heartbeat.beat)),
             asyncio.create_task(_every(1.0, self.services.selling.refresh_stock)),
             asyncio.create_task(_every(1.0, self.services.doorkeeper.beat)),
-            asyncio.create_task(_every(1.0, self._count_entries)),
+            asyncio.create_task(_every(1.0, self.services.live_counts.beat)),
             asyncio.create_task(_every(0.5, self.services.couponing.show_all)),
+            asyncio.create_task(_every(1.0, self.services.followers.show_all)),
+            asyncio.create_task(_every(0.5, self.services.moderation.words.refresh)),
+            asyncio.create_task(self.services.moderation.trail.run(), name="staff-trail"),
+            asyncio.create_task(_every(0.5, self.services.lotteries.call_roll)),
             asyncio.create_task(_every(1.0, self._publish_metrics)),
             asyncio.create_task(_every(1.0, self._note_rooms)),
             asyncio.create_task(_every(EVERY_S, self._sample)),
@@ -85,8 +90,7 @@ class Worker:
         await self._runner.setup()
         self._site = web.SockSite(self._runner, listener, backlog=BACKLOG)
         await self._site.start()
-        gc.collect()
-        gc.freeze()  # what lives from here to the end need not be walked by every collection
+        self._collector.start()
         report_ready()
         log.info("worker_ready")
 
@@ -98,12 +102,16 @@ class Worker:
         if self._site is not None:
             await self._site.stop()
         await self._send_away()
+        await self.services.ticks.close()
         await self.clock.stop()
         await end_all(self._loops)
+        self._collector.stop()
         await self._runner.cleanup()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SHUTDOWN_S):
                 await self.services.heartbeat.farewell()
+        await self.services.moderation.trail.close()
+        await self.services.moderation.reviewer.close()
         await self._close_sales()
         await self.services.bus.stop()
         log.info("worker_stopped")
@@ -120,16 +128,9 @@ class Worker:
 
     async def _publish_metrics(self) -> None:
         services = self.services
+        services.metrics.paused(self._collector.take_longest_s())
         services.metrics.sockets(len(self.gateway.sockets), len(services.hub.rooms))
         await services.metrics.publish(services.redis, services.hub.now_ms())
-
-    async def _count_entries(self) -> None:
-        hub = self.services.hub
-        for room in tuple(hub.rooms.values()):
-            if any(lottery.state == "open" for lottery in room.replica.state.lotteries.values()):
-                counts = await self.services.giveaways.counts(room.replica)
-                if room.tell_entries(counts):
-                    hub.ticker.wake_for_state(room)
 
     async def _note_rooms(self) -> None:
         hub = self.services.hub
@@ -149,7 +150,7 @@ class Worker:
 def web_app(services: Services, gateway: Gateway) -> web.Application:
     """Every route of the server."""
     app = web.Application(
-        middlewares=[security_headers, errors_as_json],
+        middlewares=[security_headers, errors_as_json, know_the_room],
         client_max_size=services.settings.body_bytes_max,
     )
     app[SERVICES] = services
@@ -160,10 +161,20 @@ def web_app(services: Services, gateway: Gateway) -> web.Application:
 
 
 async def _every(seconds: float, step: Step) -> None:
-    """Repeat a step for as long as the worker runs; a failed round is logged and followed."""
+    """Repeat a step for as long as the worker runs; a failed round is logged and followed.
+
+    It begins every `seconds`, however long it takes, but rests at least half of that.
+    """
+    loop = asyncio.get_running_loop()
     while True:
+        began_s = loop.time()
         try:
             await step()
         except Exception as error:
             log.warning("loop_failed", step=step.__qualname__, error=repr(error))
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(rest_s(seconds, loop.time() - began_s))
+
+
+def rest_s(every_s: float, took_s: float) -> float:
+    """How long to rest after a step, so that the next begins in time and Redis is not crowded."""
+    return max(every_s / 2, every_s - took_s)

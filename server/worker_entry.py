@@ -1,7 +1,7 @@
 """A worker process's first and last words with its supervisor.
 
-The settings come through an inherited pipe (a command line can be read by everyone on the machine),
-the listener is inherited, and the way back is one byte at a time. What a worker does is in `app`.
+It is forked from a supervisor that has loaded the server, settings and listener are handed to it,
+and the way back is one byte at a time. What a worker does is in `app`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,24 @@ from typing import Final
 
 from server.config import Settings
 
-STATUS_FD: Final = "LIVEROOM_STATUS_FD"
 READY: Final = b"R"
 DRAINING: Final = b"D"
+_status_fd: int | None = None  # of this process, when it is a worker
+
+
+def load() -> None:
+    """Load all that a worker needs, so that the forks share it."""
+    import server.app  # noqa: F401 - late: the command line need not wait for it
+
+
+def run(settings: Settings, worker_index: int, listener: socket.socket, *, status_fd: int) -> int:
+    """The life of a worker; returns the exit status."""
+    global _status_fd
+    _status_fd = status_fd
+    listener.setblocking(False)
+    from server.app import run_worker
+
+    return run_worker(settings, worker_index, listener)
 
 
 def report_ready() -> None:
@@ -28,19 +43,7 @@ def report_draining() -> None:
     _report(DRAINING)
 
 
-def run(*, worker_index: int, settings_fd: int, listener_fd: int) -> int:
-    """The body of `python -m server worker`; returns the exit status."""
-    with os.fdopen(settings_fd, "rb") as pipe:
-        settings = Settings.from_wire(pipe.read())
-    listener = socket.socket(fileno=listener_fd)
-    listener.setblocking(False)
-    from server.app import run_worker  # late: the supervisor never needs the server's modules
-
-    return run_worker(settings, worker_index, listener)
-
-
 def _report(word: bytes) -> None:
-    status_fd = os.environ.get(STATUS_FD)
-    if status_fd is not None:
+    if _status_fd is not None:
         with contextlib.suppress(OSError):  # the supervisor has gone: nobody to tell
-            os.write(int(status_fd), word)
+            os.write(_status_fd, word)

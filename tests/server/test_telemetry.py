@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import cast
 
+import msgpack
 import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
+from redis.asyncio import Redis
 
 from server.telemetry import Metrics, configure_logging, merge_expositions
 from server.tokens import Tokens
@@ -80,3 +84,38 @@ def test_merged_metrics_parse_and_keep_the_workers_apart() -> None:
     sockets = {s.labels["worker"]: s.value for s in families["liveroom_sockets"].samples}
     assert sockets == {"0": 5, "1": 7}
     assert text.count("# TYPE liveroom_commands_total") == 1
+
+
+class Kept:
+    """Stands where Redis would: keeps the record it is given."""
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+
+    def pipeline(self, *, transaction: bool) -> Kept:
+        return self
+
+    async def __aenter__(self) -> Kept:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    def hset(self, _key: str, _worker: str, record: bytes) -> None:
+        self.records.append(record)
+
+    def expire(self, _key: str, _seconds: int) -> None: ...
+
+    async def execute(self) -> None: ...
+
+
+async def test_what_is_left_for_the_others_is_the_whole_text_and_holds_nobody_up() -> None:
+    """Others have their turns while it is put together."""
+    metrics, kept, turns = Metrics("w0"), Kept(), 0
+    for number in range(30):
+        metrics.commanded(f"op{number}", "ok", 0.01)
+    published = asyncio.create_task(metrics.publish(cast(Redis, kept), now_ms=5))
+    while not published.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert msgpack.unpackb(kept.records[0]) == [5, metrics.exposition()]
+    assert turns >= len(list(metrics.registry.collect())) > 20

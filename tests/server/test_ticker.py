@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.ticker import TICK_MS_MAX, TICK_MS_MIN, next_tick_ms
+from server.ticker import RATE_TICK_MS_MAX, TICK_MS_MAX, TICK_MS_MIN, next_tick_ms, rate_tick_ms
 
 
 def settled(tick_ms: int, flush_ms: float) -> int:
@@ -35,3 +35,10 @@ def test_the_tick_settles_near_twice_the_time_of_a_flush(flush_ms: int, start_ms
     """From above and from below it ends where flushing takes a third to a half of the time."""
     tick = settled(start_ms, flush_ms)
     assert 2 * flush_ms <= tick <= 3 * flush_ms
+
+
+def test_where_much_is_said_a_frame_holds_more() -> None:
+    """A few words go out at once; a hot room waits for more, a flood no longer than the bound."""
+    assert rate_tick_ms(0) == rate_tick_ms(50) == TICK_MS_MIN
+    assert TICK_MS_MIN < rate_tick_ms(300) < RATE_TICK_MS_MAX
+    assert rate_tick_ms(3_000) == rate_tick_ms(1_000_000) == RATE_TICK_MS_MAX

@@ -188,3 +188,16 @@ def test_key_pairs_work_and_a_public_key_cannot_sign(algorithm: str) -> None:
         checker.mint(sub="ann", ttl_s=60, now_ms=NOW_MS)
     with pytest.raises(BadToken):  # the public key used as an HMAC secret
         checker.verify(signed(GOOD, key=public_pem), now_ms=NOW_MS)
+
+
+def test_a_token_seen_before_still_ends_and_is_still_for_its_room() -> None:
+    tokens = Tokens("a secret of at least thirty-two bytes")
+    token = tokens.mint(sub="ann", now_ms=0, ttl_s=10, room="r1")
+    for _ in range(2):
+        assert tokens.verify(token, now_ms=9_000, room_id="r1").user_id == "ann"
+        with pytest.raises(ExpiredToken):
+            tokens.verify(token, now_ms=10_000, room_id="r1")
+        with pytest.raises(BadToken):
+            tokens.verify(token, now_ms=9_000, room_id="r2")
+    with pytest.raises(BadToken):
+        tokens.verify(token[:-2] + ("AA" if token[-2:] != "AA" else "BB"), now_ms=0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgpack
+import msgspec
 import orjson
 import pytest
 
+from server.commands.fields import Id
 from server.wire import (
     COMMANDS_PER_FRAME_MAX,
     Codec,
@@ -98,3 +100,11 @@ def test_a_tick_means_the_same_in_both_codecs() -> None:
 def test_an_empty_tick_names_no_empty_keys() -> None:
     """What did not happen is not mentioned."""
     assert tick_json([]) == b"{}"
+
+
+@pytest.mark.parametrize("wrong", ["", "a b", "a\n", "\na", "a/b", "é", "x" * 65])
+def test_what_is_no_id(wrong: str) -> None:
+    """Also not with a line's end behind it, which `$` alone would let pass."""
+    assert msgspec.convert("a-B_9", Id) == "a-B_9"
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(wrong, Id)
