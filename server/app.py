@@ -1,6 +1,7 @@
 """The composition root: builds one worker from settings, runs it, and takes it down in order.
 
-The only file that imports the storage packages. Nothing is decided here.
+`room_parts.py` and `sale_parts.py` plug in the stores; here both halves become one `Services`.
+Nothing is decided in any of the three.
 """
 
 from __future__ import annotations
@@ -9,58 +10,53 @@ import asyncio
 import secrets
 import signal
 import socket
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import aiohttp
 import redis.asyncio as redis_asyncio
 import structlog
 import uvloop
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import server.commands  # noqa: F401 - fills the registry
-from flash_sale.doors import SEED_BYTES
-from flash_sale.storage.wiring import FlashSale, assemble
-from room import sampling
-from room.giveaways import Giveaways
-from room.room import Rooms
-from room.storage.lottery_redis import RedisLotteries
-from room.storage.redis import RedisRooms
-from room.storage.sql import SqlArchive
-from room.word_lists import default_words
 from server import database
 from server.active_rooms import ActiveRooms
-from server.banks import BankLine, LateCalls, real_banks
-from server.bus import Bus
+from server.banks import LateCalls
 from server.clock import Clock
+from server.cluster import clients
 from server.config import Settings
 from server.context import Services
 from server.couponing import Couponing
 from server.doorkeeper import Doorkeeper
 from server.duties import run_once_duties
+from server.fanout import LiveRoom
+from server.figures import Figures
 from server.gateway import Gateway
-from server.heartbeat import Heartbeat
-from server.hub import Hub
 from server.lease import Lease
-from server.outbox import ChatItem
 from server.rate_limit import BucketTable
 from server.registry import RateClass
-from server.selling import Selling
+from server.room_parts import (
+    COUNTING_SCRIPTS,
+    Attractions,
+    RoomCore,
+    build_attractions,
+    build_moderation,
+    build_room,
+)
+from server.sale_parts import build_sale, build_selling
 from server.series import Series
-from server.telemetry import Metrics, configure_logging
+from server.telemetry import configure_logging
+from server.time_and_chance import new_id, new_seed, now_ms
 from server.tokens import Tokens
-from server.turns import Turns
-from server.webhook_post import WebhookSender
 from server.worker import Worker
+
+if TYPE_CHECKING:
+    from flash_sale.storage.wiring import FlashSale  # its name only: `sale_parts.py` builds it
 
 log = structlog.get_logger(__name__)
 
-REDIS_ANSWER_S = 1.0  # after this the outcome of a call is unknown, and said so
-REDIS_CONNECTIONS_MAX = 64
 CALLBACK_WITHIN_S = 5.0
 
 
@@ -87,9 +83,11 @@ async def build_worker(settings: Settings, index: int, stack: AsyncExitStack) ->
     """Connect to the stores and put the parts together; `stack` takes them apart again."""
     worker_id = f"w{index}-{secrets.token_hex(6)}"
     assert settings.redis_url is not None, "the supervisor starts a Redis when none is given"
-    room_redis = await _redis(settings.redis_url, stack)
-    sale_redis = await _redis(settings.redis_url, stack)
-    bus_redis = await _redis(settings.redis_url, stack, answer_s=None)
+    open_redis = await clients.connect(
+        settings.redis_url, stack, replicas=settings.redis_wait_replicas
+    )
+    room_redis, sale_redis = open_redis(uncounted=COUNTING_SCRIPTS), open_redis()
+    bus_redis = open_redis(answer_s=None)
     engine = database.make_engine(settings.database_url)
     stack.push_async_callback(engine.dispose)
     session = await stack.enter_async_context(
@@ -97,8 +95,8 @@ async def build_worker(settings: Settings, index: int, stack: AsyncExitStack) ->
     )
     late_calls = LateCalls()
     stack.push_async_callback(late_calls.close)
-    sale = _flash_sale(settings, sale_redis, engine, session, late_calls)
-    room = _room(worker_id, room_redis, bus_redis, engine)
+    sale = build_sale(settings, sale_redis, engine, session, late_calls)
+    room = build_room(settings, worker_id, room_redis, bus_redis, engine)
     services = _services(settings, sale, room, room_redis, engine)
     gateway = Gateway(services)
     services.hub.close_socket = gateway.close
@@ -116,105 +114,31 @@ async def build_worker(settings: Settings, index: int, stack: AsyncExitStack) ->
 # -- building blocks ------------------------------------------------------------------------------
 
 
-async def _redis(
-    url: str, stack: AsyncExitStack, answer_s: float | None = REDIS_ANSWER_S
-) -> redis_asyncio.Redis:
-    """A client that never repeats a call by itself: a repeated mutation could count twice."""
-    pool = redis_asyncio.BlockingConnectionPool.from_url(
-        url,
-        max_connections=REDIS_CONNECTIONS_MAX,
-        timeout=REDIS_ANSWER_S,
-        socket_timeout=answer_s,
-        socket_connect_timeout=REDIS_ANSWER_S,
-        retry=Retry(NoBackoff(), 0),
-    )
-    client = redis_asyncio.Redis(connection_pool=pool)
-    stack.push_async_callback(pool.aclose)
-    return client
+def _couponing(sale: FlashSale, room: RoomCore) -> Couponing:
+    """Shows coupons in the rooms, those too that a paid order brings."""
+    couponing = Couponing(room.hub, sale.rewards.coupons)
+    sale.rewards.repurchases.on_granted = couponing.on_granted
+    return couponing
 
 
-def _flash_sale(
-    settings: Settings,
-    client: redis_asyncio.Redis,
-    engine: AsyncEngine,
-    session: aiohttp.ClientSession,
-    late_calls: LateCalls,
-) -> FlashSale:
-    async def post(url: str, headers: dict[str, str], body: bytes) -> int:
-        async with session.post(url, data=body, headers=headers) as response:
-            await response.read()
-            return response.status
-
-    callback = f"{settings.public_url}/v1/payments/sandbox/callback"
-    sale = assemble(
-        client,
-        engine,
-        payment_secret=settings.payment_secret.get_secret_value().encode(),
-        callback_url=lambda: callback,
-        post=post,
-        new_token=secrets.token_urlsafe,
-        banks=real_banks(settings, BankLine(session), now_ms),
-        sandbox="open" if settings.sandbox_is_open else "closed",
-        later=late_calls.later,
-    )
-    sale.rewards.webhooks.send = WebhookSender(anywhere=settings.is_loopback)
-    return sale
-
-
-class _Room(NamedTuple):
-    """The parts of the live room that others are built upon."""
-
-    store: RedisRooms
-    archive: SqlArchive
-    rooms: Rooms
-    bus: Bus
-    hub: Hub
-    heartbeat: Heartbeat
-    metrics: Metrics
-
-
-def _room(
-    worker_id: str,
-    room_redis: redis_asyncio.Redis,
-    bus_redis: redis_asyncio.Redis,
-    engine: AsyncEngine,
-) -> _Room:
-    store, archive = RedisRooms(room_redis), SqlArchive(engine)
-    rules = Rooms(store, archive, new_id=new_id)
-    bus = Bus(bus_redis, store, worker_id)
-    metrics = Metrics(worker_id)
-    hub = Hub(rooms=rules, store=store, bus=bus, choose=choose_chat, now_ms=now_ms, metrics=metrics)
-    heartbeat = Heartbeat(hub=hub, rooms=rules, store=store, bus=bus, worker_id=worker_id)
-    return _Room(store, archive, rules, bus, hub, heartbeat, metrics)
-
-
-def _selling(sale: FlashSale, room: _Room) -> Selling:
-    """What carries the sale into the room, hooked to both."""
-    selling = Selling(
-        hub=room.hub,
-        rooms=room.rooms,
-        desk=sale.desk,
-        checkout=sale.checkout,
-        waiting_room=sale.waiting_room,
-    )
-    turns = Turns(hub=room.hub, offers=sale.offers)
-    selling.on_crossing = turns.tell_soon
-    sale.hooks.on_stock = selling.on_stock
-    sale.hooks.on_order = selling.on_order
-    sale.hooks.on_offer = turns.on_offer
-    return selling
+def _show_at_opening(
+    room: RoomCore, attractions: Attractions, *shown: Callable[[LiveRoom], Awaitable[None]]
+) -> None:
+    room.hub.on_opened = [room.heartbeat.pulse, *attractions.shown_at_opening, *shown]
 
 
 def _services(
     settings: Settings,
     sale: FlashSale,
-    room: _Room,
+    room: RoomCore,
     room_redis: redis_asyncio.Redis,
     engine: AsyncEngine,
 ) -> Services:
-    couponing, selling = Couponing(room.hub, sale.rewards.coupons), _selling(sale, room)
-    room.hub.on_opened = [room.heartbeat.pulse, selling.prepare, couponing.show]
-    lotteries = RedisLotteries(room_redis)
+    selling, couponing = build_selling(sale, room), _couponing(sale, room)
+    bought = sale.rewards.coupons.has_bought
+    attractions = build_attractions(settings, room, room_redis, engine, has_bought=bought)
+    moderation = build_moderation(settings, room, room_redis)
+    _show_at_opening(room, attractions, selling.prepare, couponing.show, moderation.words.prepare)
     return Services(
         settings=settings,
         tokens=Tokens(settings.jwt_secret.get_secret_value(), settings.jwt_algorithm),
@@ -224,14 +148,10 @@ def _services(
         rooms=room.rooms,
         room_store=room.store,
         archive=room.archive,
-        giveaways=Giveaways(
-            room.rooms,
-            room.store,
-            lotteries,
-            room.archive,
-            new_id=new_id,
-            random_bytes=secrets.token_bytes,
-        ),
+        activities=attractions.activities,
+        live_counts=attractions.live_counts,
+        followers=attractions.followers,
+        lotteries=attractions.lotteries,
         sales=sale.desk,
         reserve=sale.engine,
         checkout=sale.checkout,
@@ -248,10 +168,12 @@ def _services(
         limits={rate: BucketTable(rate.per_second, rate.burst) for rate in RateClass},
         metrics=room.metrics,
         series=Series(room_redis),
+        figures=Figures(now_ms),
         active_rooms=ActiveRooms(room_redis),
-        words=default_words(),
+        ticks=room.ticks,
+        moderation=moderation,
         new_id=new_id,
-        new_seed=lambda: secrets.token_hex(SEED_BYTES),
+        new_seed=new_seed,
         redis=room_redis,
         checks=_checks(room_redis, engine),
     )
@@ -267,25 +189,3 @@ def _checks(
         await database.ping(engine)
 
     return {"redis": ping_redis, "sql": ping_sql}
-
-
-def choose_chat(items: Sequence[ChatItem], allowance: int) -> tuple[list[ChatItem], list[ChatItem]]:
-    """Split a tick's chat by the room's sampling rule; notices only fill what comments leave."""
-    comments = [item for item in items if item.kind == "comment"]
-    others = [item for item in items if item.kind != "comment"]
-    ranks = [sampling.rank(i.role, buyer=i.buyer, first_time=i.first) for i in comments]
-    choice = sampling.choose(ranks, allowance)
-    room_left = max(0, allowance - len(choice.chosen))
-    chosen = [comments[index] for index in choice.chosen] + others[:room_left]
-    dropped = [comments[index] for index in choice.dropped] + others[room_left:]
-    return chosen, dropped
-
-
-def new_id(prefix: str) -> str:
-    """An id nobody can guess: 80 random bits behind the kind's letter."""
-    return f"{prefix}_{secrets.token_hex(10)}"
-
-
-def now_ms() -> int:
-    """The wall clock, Unix milliseconds."""
-    return time.time_ns() // 1_000_000

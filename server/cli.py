@@ -141,6 +141,38 @@ def audit(
     raise typer.Exit(0 if balanced else 1)
 
 
+@app.command()
+def verify(
+    proof: Annotated[str, typer.Argument(help="File with a public proof; - reads it from stdin.")],
+) -> None:
+    """Check a draw, a rain, a gift or a shuffle by its proof alone: 0 it holds, 1 it does not."""
+    from server.verifying import run  # late: no other act needs it
+
+    raise typer.Exit(run(proof))
+
+
+# What these take is told by themselves; the server does not know the load tools.
+LOAD_TOOL = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(context_settings=LOAD_TOOL, add_help_option=False)
+def record(context: typer.Context) -> None:
+    """Write what happens in a room into a file that `replay` plays; --help tells more."""
+    _become("loadtest.record", context.args)
+
+
+@app.command(context_settings=LOAD_TOOL, add_help_option=False)
+def replay(context: typer.Context) -> None:
+    """Play a recorded room as load at N times its speed, and judge it; --help tells more."""
+    _become("loadtest.replay", context.args)
+
+
+def _become(module: str, arguments: list[str]) -> None:
+    sys.stdout.flush()
+    command = [sys.executable, "-m", module, *arguments]
+    os.execv(sys.executable, command)  # noqa: S606 - our own interpreter, no shell
+
+
 COLUMNS = ("initial", "restocked", "written_off", "available", "held", "sold")
 
 
@@ -181,8 +213,19 @@ def _load(file: Path | None, flags: dict[str, Any]) -> Settings:
         raise
 
 
+def _check_banks(settings: Settings) -> None:
+    from server.banks import MissingLibrary, check_banks  # late: their libraries are large
+
+    try:
+        check_banks(settings)
+    except (ConfigError, MissingLibrary) as error:
+        _fail(str(error))
+
+
 def _supervise(settings: Settings, on_ready: OnReady) -> None:
     configure_logging(settings.log_level, settings.log_format)
+    if settings.payment_providers:
+        _check_banks(settings)
     try:
         raise typer.Exit(Supervisor(settings, on_ready=on_ready).run())
     except (StartError, EmbeddedRedisError) as error:

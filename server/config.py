@@ -76,7 +76,13 @@ class Settings(BaseModel):
     workers: int = Field(1, ge=1, le=64)
     roles: Names = ("gateway", "duties")
     data_dir: Path = Path("data")
-    redis_url: str | None = Field(None, description="none: a Redis of our own in data_dir")
+    redis_url: str | None = Field(
+        None,
+        description="none: a Redis of our own in data_dir; a cluster: redis+cluster://host:port,…",
+    )
+    redis_wait_replicas: int = Field(
+        0, ge=0, le=5, description="replicas that must have a write before it is answered for"
+    )
     database_url: str = Field("", description="empty: SQLite in data_dir")
 
     jwt_secret: SecretStr = SecretStr("")
@@ -105,6 +111,14 @@ class Settings(BaseModel):
     alipay_gateway: str = "https://openapi.alipay.com/gateway.do"
     alipay_product: Literal["page", "wap"] = "page"
 
+    review_url: str = Field("", description="asked about each comment; empty: nobody is asked")
+    review_secret: SecretStr = Field(SecretStr(""), description="signs what the reviewer is sent")
+    review_timeout_ms: int = Field(200, ge=10, le=300)
+    review_fallback: Literal["allow", "hold"] = Field(
+        "allow", description="of a comment the reviewer did not answer about"
+    )
+    review_at_once_max: int = Field(32, ge=1, le=1_000, description="questions open per worker")
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     drain_s: float = Field(10.0, ge=0, le=600, description="from SIGTERM to the last close")
@@ -117,6 +131,7 @@ class Settings(BaseModel):
     comments_per_user_per_s: int = Field(
         2, ge=0, le=100_000, description="of a new room; 0: no limit"
     )
+    http_tick_ms: int = Field(1_000, ge=200, le=5_000, description="pace of ticks over plain HTTP")
     commands_per_connection_per_s: float = Field(200, ge=0, le=1_000_000, description="0: no limit")
     commands_burst: float = Field(400, ge=1, le=1_000_000)
     body_bytes_max: int = Field(65_536, ge=1024, le=16_777_216, description="of a request")
@@ -137,6 +152,12 @@ class Settings(BaseModel):
             missing = [key for key in keys if key not in given]
             if given and missing:
                 raise ValueError(f"{name} needs {', '.join(missing)} too")
+        return self
+
+    @model_validator(mode="after")
+    def _signed_review(self) -> Self:
+        if self.review_url and not _is_given(self.review_secret):
+            raise ValueError("review_url needs review_secret too")
         return self
 
     @field_validator("roles")
@@ -177,19 +198,6 @@ class Settings(BaseModel):
     def sandbox_is_open(self) -> bool:
         """Play money is for trying out: never beside real money, except in dev mode."""
         return self.dev or not self.payment_providers
-
-    def to_wire(self) -> bytes:
-        """Everything, secrets included, for the pipe to a worker. Never for a log."""
-        plain = self.model_dump(mode="json")
-        for key in type(self).model_fields:
-            if isinstance(secret := getattr(self, key), SecretStr):
-                plain[key] = secret.get_secret_value()
-        return orjson.dumps(plain)
-
-    @classmethod
-    def from_wire(cls, wire: bytes) -> Self:
-        """The other end of `to_wire`."""
-        return cls.model_validate(orjson.loads(wire))
 
 
 def load(config_file: Path | None = None, flags: Mapping[str, object] | None = None) -> Settings:

@@ -7,9 +7,10 @@ the socket and for HTTP alike, so handlers cannot tell the two apart unless they
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import msgspec
 import redis.asyncio as redis_asyncio
 
 from flash_sale.audit import Auditor
@@ -21,35 +22,55 @@ from flash_sale.refunding import Refunding
 from flash_sale.reserve import ReserveEngine
 from flash_sale.rewarding import Rewarding
 from flash_sale.waiting_room import WaitingRoom
+from room.activities import Activities
 from room.errors import Lost, Unavailable
 from room.events import Event
-from room.giveaways import Giveaways
-from room.ports import RoomArchive, RoomStore
+from room.ports import HeldComments, RoomArchive, RoomStore
 from room.room import Rooms
 from room.shapes import User
+from room.standing import role_here
 from room.state import RoomState
-from room.words import SensitiveWords
 from server.active_rooms import ActiveRooms
 from server.bus import Bus
 from server.config import Settings
 from server.couponing import Couponing
 from server.doorkeeper import Doorkeeper
 from server.fanout import LiveRoom
+from server.figures import Figures
+from server.following import Followers
 from server.heartbeat import Heartbeat
 from server.hub import Hub
+from server.live_counts import LiveCounts
+from server.lotteries import RoomLotteries
 from server.origin import NOWHERE, Origin
 from server.rate_limit import BucketTable
 from server.registry import RateClass
+from server.review import Reviewer
 from server.selling import Selling
 from server.series import Series
+from server.talk_gate import TalkGate
 from server.telemetry import Metrics
+from server.tick_desk import TickDesk
 from server.tokens import Identity, Tokens
+from server.trail import StaffTrail
+from server.word_book import WordBook
 
 
 class SaleNumbers(Protocol):
     """Orders and money of a room, as SQL knows them."""
 
     async def sale_numbers(self, room_id: str, now_ms: int) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moderation:
+    """What stands between a comment and the room, and what is kept of staff's acts."""
+
+    words: WordBook
+    held: HeldComments
+    reviewer: Reviewer
+    trail: StaffTrail
+    gate: TalkGate
 
 
 @dataclass(slots=True)
@@ -60,11 +81,12 @@ class Services:
     tokens: Tokens
     hub: Hub
     heartbeat: Heartbeat
+    live_counts: LiveCounts
     bus: Bus
     rooms: Rooms
     room_store: RoomStore
     archive: RoomArchive
-    giveaways: Giveaways
+    activities: Activities
     sales: SaleDesk
     reserve: ReserveEngine
     checkout: Checkout
@@ -74,6 +96,8 @@ class Services:
     sale_numbers: SaleNumbers
     selling: Selling
     couponing: Couponing
+    followers: Followers
+    lotteries: RoomLotteries
     rewards: Rewarding
     waiting_room: WaitingRoom
     doorkeeper: Doorkeeper
@@ -81,16 +105,17 @@ class Services:
     limits: dict[RateClass, BucketTable]
     metrics: Metrics
     series: Series
+    figures: Figures
     active_rooms: ActiveRooms
-    words: SensitiveWords
+    ticks: TickDesk
+    moderation: Moderation
     new_id: Callable[[str], str]
     new_seed: Callable[[], str]
     redis: redis_asyncio.Redis
     checks: Mapping[str, Callable[[], Awaitable[object]]]  # what /readyz asks
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """One command's surroundings."""
 
     services: Services
@@ -104,6 +129,18 @@ class Context:
     def speaker(self) -> User:
         """The user as events carry it."""
         return User(id=self.user.user_id, name=self.user.name, role=self.user.role)
+
+    @property
+    def activities(self) -> Activities:
+        """What the crowd takes part in."""
+        return self.services.activities
+
+    def seated(self) -> Context:
+        """The same with the role the user has in this room just now."""
+        role = role_here(self.room.replica.state.assistants, self.user.user_id, self.user.role)
+        if role == self.user.role:
+            return self
+        return msgspec.structs.replace(self, user=replace(self.user, role=role))
 
     async def catch_up(self) -> bool:
         """Fetch what other workers changed and this one has not heard yet; whether there was any.

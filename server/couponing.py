@@ -5,6 +5,9 @@ Counts are read about twice a second for rooms with an open coupon; nothing is d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 
 from flash_sale.coupon_desk import CouponDesk
@@ -12,6 +15,7 @@ from flash_sale.errors import Refused
 from room import coupons
 from server.fanout import LiveRoom
 from server.hub import Hub
+from server.wire import event_json
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +36,11 @@ class Couponing:
         taken = await self._desk.taken(coupons.open_ones(state, now_ms))
         if room.tell_state("coupons", coupons.shown(state, taken, now_ms)):
             self._hub.ticker.wake_for_state(room)
+
+    def on_granted(self, room_id: str, user_id: str, coupon: Mapping[str, Any]) -> None:
+        """A paid order brought its buyer a coupon."""
+        event = event_json("coupon.granted", self._hub.now_ms(), {"coupon": coupon})
+        self._hub.tell_user(room_id, user_id, event)
 
     async def show_all(self) -> None:
         """One round over the rooms somebody looks at."""

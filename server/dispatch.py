@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
 import structlog
 
 from flash_sale.errors import Refused as SaleRefused
@@ -20,6 +21,8 @@ from server.wire import Codec, Envelope, Received
 
 log = structlog.get_logger(__name__)
 Reply = dict[str, Any]
+GUESTS_AT_AN_ADDRESS = 50  # who ask without a socket, each as fast as one person may
+BEFORE_TALK = frozenset((RateClass.BUY, RateClass.STAFF))  # nobody waits for chat to buy or to sell
 
 
 async def answer(context: Context, received: Received, codec: Codec) -> Reply:
@@ -36,7 +39,7 @@ async def answer(context: Context, received: Received, codec: Codec) -> Reply:
 async def _reply(context: Context, envelope: Envelope, received: Received, codec: Codec) -> Reply:
     reply_id, op = envelope.id, envelope.op
     try:
-        return {"id": reply_id, "ok": await _run(context, op, received, codec)}
+        return {"id": reply_id, "ok": await perform(context, op, received.raw, codec)}
     except CommandRefused as refused:
         return {"id": reply_id, "err": refused.to_wire()}
     except (Refused, SaleRefused) as refused:
@@ -54,20 +57,50 @@ def _count(context: Context, op: str, reply: Reply, seconds: float) -> None:
     context.services.metrics.commanded(known, outcome, seconds)
 
 
-async def _run(context: Context, op: str, received: Received, codec: Codec) -> dict[str, Any]:
+async def perform(
+    context: Context, op: str, raw: bytes | msgspec.Raw, codec: Codec
+) -> dict[str, Any]:
+    """Check and run one command whose parameters are in `raw`; raises what refuses it."""
     command = find(op)
+    if command.rate is RateClass.TALK:
+        context.services.moderation.gate.refuse_if_full()
+    context = context.seated()
     _check_role(context, command)
     _check_rate(context, command)
-    params = command.decode(received.raw, codec)
+    params = command.decode(raw, codec)
+    if command.rate is RateClass.TALK:
+        await context.services.moderation.gate.enter()
+    if command.rate in BEFORE_TALK:
+        with context.services.hub.precedence:
+            return await _carry_out(context, command, params)
+    return await _carry_out(context, command, params)
+
+
+async def _carry_out(context: Context, command: Command[Any], params: Any) -> dict[str, Any]:  # noqa: ANN401 - its own shape
     if command.rate is RateClass.STAFF:
         # What the staff did just now through another worker must be known here.
         await context.catch_up()
+    result = await _handle(context, command, params)
+    if command.is_staff_act:
+        await _note(context, command, params)
+    return result
+
+
+async def _handle(context: Context, command: Command[Any], params: Any) -> dict[str, Any]:  # noqa: ANN401 - its own shape
     try:
         return await command.handler(context, params)
     except Refused as refused:
         if refused.code != "not_found" or not await context.catch_up():
             raise
     return await command.handler(context, params)
+
+
+async def _note(context: Context, command: Command[Any], params: Any) -> None:  # noqa: ANN401 - its own shape
+    detail = dict(
+        zip(params.__struct_encode_fields__, msgspec.structs.astuple(params), strict=True)
+    )
+    trail, room_id = context.services.moderation.trail, context.room.room_id
+    await trail.note(room_id, context.speaker, command.op, detail, context.now_ms)
 
 
 def _check_role(context: Context, command: Command[Any]) -> None:
@@ -80,7 +113,12 @@ def _check_role(context: Context, command: Command[Any]) -> None:
 
 def _check_rate(context: Context, command: Command[Any]) -> None:
     rate = command.rate
-    retry_ms = context.services.limits[rate].take(context.user.user_id, context.now_ms)
+    table = context.services.limits[rate]
+    retry_ms = table.take(context.user.user_id, context.now_ms)
+    if not retry_ms and context.user.role == GUEST and context.channel == "http":
+        # A device names itself: whoever says another one each time is still at one address.
+        share = 1 / GUESTS_AT_AN_ADDRESS
+        retry_ms = table.take(f"@{context.origin.address}", context.now_ms, share)
     if retry_ms:
         raise CommandRefused("rate_limited", f"too many {rate.name} commands", retry_ms=retry_ms)
 

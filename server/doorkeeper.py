@@ -8,6 +8,7 @@ per person. Which rule refused is counted for the operator and never told to the
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -55,9 +56,17 @@ class Doorkeeper:
     # -- buying ---------------------------------------------------------------------------------
 
     async def let_buy(
-        self, room: LiveRoom, sale_id: str, user_id: str, origin: Origin, token: str | None
+        self,
+        room: LiveRoom,
+        sale_id: str,
+        user_id: str,
+        origin: Origin,
+        token: str | None,
+        *,
+        answered: Callable[[], Awaitable[bool]],
     ) -> None:
-        """Return when this person may try to buy now.
+        """Return when this person may try to buy now, or asks for an answer given before: that is
+        theirs also when their admission has lapsed.
 
         Refused: not_started (before the gate), not_admitted, rate_limited.
         """
@@ -71,7 +80,7 @@ class Doorkeeper:
         if door is None:
             return
         admitted = token is not None and self._waiting_room.admits(sale_id, user_id, token, now_ms)
-        if door.guarded and not admitted:
+        if door.guarded and not admitted and not await answered():
             self.hit(sale_id, "admission" if token is None else "forged")
             raise CommandRefused("not_admitted", "it is not your turn", retry_ms=1_000)
         await self._check_limits("buy", door, user_id, origin)

@@ -29,7 +29,6 @@ _TABLE = (
     ErrorCode("too_long", 400, False, "A text is longer than allowed."),
     ErrorCode("too_large", 413, False, "The body is larger than allowed."),
     ErrorCode("method_not_allowed", 405, False, "This address does not take that method."),
-    ErrorCode("unsupported_media_type", 415, False, "The body must be JSON."),
     # Who is asking
     ErrorCode("unauthorized", 401, False, "The token is not valid."),
     ErrorCode("token_expired", 401, False, "The token has expired: get a new one."),
@@ -45,10 +44,17 @@ _TABLE = (
     ErrorCode("closed", 409, False, "It is closed."),
     ErrorCode("room_ended", 410, False, "The room has ended."),
     ErrorCode("slow_mode", 429, True, "Slow mode: wait before the next comment."),
+    ErrorCode("duplicate", 429, True, "The same was said here a moment ago."),
     ErrorCode("sensitive", 422, False, "The text has a word that is not allowed."),
-    ErrorCode("not_qualified", 403, True, "The conditions of the lottery or coupon are not met."),
+    ErrorCode(
+        "not_qualified", 403, True, "The conditions of the lottery, gift or coupon are not met."
+    ),
+    ErrorCode("outbid", 409, True, "Somebody bids as much: bid at least what `details` say."),
+    ErrorCode("tick_expired", 410, False, "This tick is no longer kept: take a start object."),
+    ErrorCode("tick_unknown", 404, False, "This tick is far ahead: take a start object."),
+    ErrorCode("history_gone", 410, False, "These events are no longer kept: take a start object."),
     # The sale
-    ErrorCode("not_started", 409, True, "The sale has not started."),
+    ErrorCode("not_started", 409, True, "It has not started yet."),
     ErrorCode("paused", 409, True, "The sale is paused: try again in a moment."),
     ErrorCode("ended", 410, False, "The sale has ended."),
     ErrorCode("not_eligible", 403, False, "This person may not take part."),
@@ -70,7 +76,6 @@ _TABLE = (
     ErrorCode("order_closed", 409, False, "The order can no longer be paid."),
     # The server
     ErrorCode("rate_limited", 429, True, "Too many of these: wait."),
-    ErrorCode("overloaded", 503, True, "This server is full: try again, perhaps elsewhere."),
     ErrorCode("draining", 503, True, "This server is about to stop: try again."),
     ErrorCode("unavailable", 503, True, "A part the server needs does not answer."),
     ErrorCode("internal", 500, True, "Something went wrong here; it is in the log."),

@@ -16,8 +16,12 @@ import msgspec
 
 import server.commands  # noqa: F401 - fills the registry
 from room.events import EVENT_TYPES
+from server.api.ticks import HISTORY_EVENTS_MAX, TICK_MAX_AGE_S
+from server.commands.presence import BEAT_EVERY_MS
 from server.error_codes import ERRORS, CloseCode
+from server.private_events import PRIVATE_EVENTS
 from server.registry import EVERYONE, HOSTS, LOGGED_IN, STAFF, Command, all_commands
+from server.tick_desk import TICK_WITHIN_S
 from server.wire import CLIENT_FRAME_BYTES_MAX, COMMANDS_PER_FRAME_MAX, SUBPROTOCOLS
 
 _ROLE_NAMES = {
@@ -44,14 +48,34 @@ A command is `{{"id": 7, "op": "…", …}}` and is answered by `{{"re": [{{"id"
 `POST /v1/rooms/{{room_id}}/commands`; the answer is the reply itself and the status follows the code.
 
 Server frames hold any of `re` (replies), `ev` (events `{{t, ts, d, seq?}}`), `st` (changed parts of the state),
-`seq` (the room's last critical number after this frame) and `drop` (chat not shown to this viewer, by kind).
+`seq` (the room's last critical number after this frame) `drop` (chat not shown to this viewer, by kind) and
+`fold` (chat told to this viewer as a count on an earlier comment, by kind).
 
 | lane | carries | guarantee |
 |---|---|---|
 | critical | the events listed below | numbered without gaps per room and epoch, replayed on resume, never left out |
-| state | `online likes entries peak room cards sales stock lotteries coupons server_ms tick_ms` | absolute values, the latest wins; `stock` is merged per SKU, a higher `v` wins |
-| chat | `comment`, `notice` | sampled under the room's budget; own comments always shown; what is left out is counted in `drop` |
-| private | replies, `order.changed`, `won`, `muted`, `stock.alert` (to staff), `queue.moved`, `waitlist.offered`, `waitlist.left` | to all sockets of one user; orders and wins can also be read over HTTP |
+| state | `online likes entries peak followers room cards sales stock lotteries rain gifts polls auctions questions coupons server_ms tick_ms` | absolute values, the latest wins; `stock` is merged per SKU, a higher `v` wins |
+| chat | `comment`, `comment.repeated`, `notice` | sampled under the room's budget; own comments always shown; what is left out is counted in `drop`; from the third time within ten seconds the same words are counted in `fold` and told as `comment.repeated {{id, n}}`; without a budget (0) nothing is left out or folded |
+| private | replies, and the private events listed below | to all sockets of one user; all of it can be read over HTTP besides |
+"""
+
+_TICKS = f"""## The public lanes over plain HTTP
+
+For caches, and where a socket is not let through. Everybody gets the same bytes, with `ETag` and `Cache-Control`.
+
+| address | answer |
+|---|---|
+| `GET /v1/rooms/{{room_id}}/ticks` | where to begin, at most about three ticks old: `epoch`, `seq`, `next` (number of the next tick), `state` (all of it), `recent`, `tick_ms`, `server_ms`. Kept for a second |
+| `GET /v1/rooms/{{room_id}}/ticks/{{n}}` | one tick, for ever the same: `n`, `ts`, `epoch`, `seq`, and `ev`, `st`, `drop`, `fold` as in a frame of the socket. Kept for {TICK_MAX_AGE_S} s. The next one is waited for, {TICK_WITHIN_S:.0f} s at most, then 204: ask again |
+| `GET /v1/rooms/{{room_id}}/history/{{epoch}}/{{seq}}` | the critical events behind `seq`: `ev`, and in `seq` the last of them; at most {HISTORY_EVENTS_MAX:,} at once |
+
+Begin with a start object, then ask for `next`, and for each number after it. A start object and the ticks after it equal a
+later start object. A tick with `full` brings the whole state in `st` instead of changes: after another worker took over, after
+a pause in which nobody read, and in a new `epoch`, whose events begin behind its `seq`. When a tick's `seq` is further than the
+events it brings, or a tick is gone (`tick_expired`), the history fills the gap; when that is gone too (`history_gone`), the
+start object is the truth. Who is in the room by ticks alone says `presence.beat` every {BEAT_EVERY_MS // 1000} s, to be counted as online and as
+watching; a guest is known by the header `Device-Id`, without one by the address, and buys nothing. Own words, replies and all that is private are not in ticks: they are in the answers to commands and in `GET /v1/rooms/{{room_id}}/me`, to be asked for every few seconds. A kick closes sockets; who has none is kept out by a ban, which is a critical event, as a mute is.
+
 """
 
 
@@ -59,10 +83,13 @@ def protocol_page() -> str:
     """The whole page."""
     parts = [
         _HEAD,
+        _TICKS,
         "## Commands\n",
         *_table(("command", "who", "parameters", "does"), _command_rows()),
         "\n## Critical events\n",
         *_table(("event", "fields"), _event_rows()),
+        "\n## Private events\n",
+        *_table(("event", "told to", "without a socket"), _private_rows()),
         "\n## Error codes\n",
         *_table(("code", "HTTP", "retry", "meaning"), _error_rows()),
         "\n## Close codes\n",
@@ -98,6 +125,11 @@ def _event_rows() -> Iterator[tuple[str, ...]]:
     events: Mapping[str, type[msgspec.Struct]] = EVENT_TYPES
     for name in sorted(events):
         yield f"`{name}`", " ".join(f"`{f}`" for f in events[name].__struct_fields__) or "–"
+
+
+def _private_rows() -> Iterator[tuple[str, ...]]:
+    for event in PRIVATE_EVENTS:
+        yield f"`{event.name}`", event.to, event.over_http
 
 
 def _error_rows() -> Iterator[tuple[str, ...]]:

@@ -41,6 +41,8 @@ class RateClass(enum.Enum):
     BUY = (50.0, 200.0)  # a client in doubt asks again with the same key
     STAFF = (60.0, 200.0)
 
+    __hash__ = object.__hash__  # each exists once; the inherited one is Python, run every command
+
     @property
     def per_second(self) -> float:
         """Sustained uses a second."""
@@ -70,8 +72,14 @@ class Command(Generic[P]):
     rate: RateClass
     handler: Handler[P]
     summary: str
+    looks: bool  # it only shows something: no act of staff
     json: msgspec.json.Decoder[P]
     msgpack: msgspec.msgpack.Decoder[P]
+
+    @property
+    def is_staff_act(self) -> bool:
+        """Whether the audit trail keeps it."""
+        return self.roles <= STAFF and not self.looks
 
     def decode(self, raw: bytes | msgspec.Raw, codec: Codec) -> P:
         """Decode and validate the parameters; refuses `bad_request` naming the field."""
@@ -86,9 +94,12 @@ _commands: dict[str, Command[Any]] = {}
 
 
 def command(
-    op: str, *, roles: frozenset[str], rate: RateClass
+    op: str, *, roles: frozenset[str], rate: RateClass, looks: bool = False
 ) -> Callable[[Handler[P]], Handler[P]]:
-    """Register the decorated handler under `op`; its second argument's type is the schema."""
+    """Register the decorated handler under `op`; its second argument's type is the schema.
+
+    What only staff may do is kept in the audit trail, unless it `looks` only.
+    """
 
     def register(handler: Handler[P]) -> Handler[P]:
         if op in _commands:
@@ -100,6 +111,7 @@ def command(
             roles=roles,
             rate=rate,
             handler=handler,
+            looks=looks,
             summary=(handler.__doc__ or "").strip().splitlines()[0],
             json=msgspec.json.Decoder(params),
             msgpack=msgspec.msgpack.Decoder(params),

@@ -21,6 +21,7 @@ from flash_sale.waiting_room import WaitingRoom
 from room import sales
 from room.errors import Lost, Refused, Unavailable
 from room.room import Rooms
+from server.auction_orders import LAPSED, AuctionOrders, auction_id_of, is_auction_sale
 from server.fanout import LiveRoom
 from server.hub import Hub, RoomMissing
 from server.outbox import ChatItem
@@ -29,6 +30,7 @@ from server.wire import event_json
 log = structlog.get_logger(__name__)
 
 SHOWN_PHASES = frozenset({"preheat", "countdown", "live", "sold_out"})
+SALES_PER_CALL_MAX = 200  # in one exchange with the store; a sale of 20 SKUs is some 5 KB
 BUYERS_REMEMBERED_MAX = 20_000
 BUYERS_READ_MAX = 100  # newest orders looked at when a worker opens a room
 
@@ -44,12 +46,14 @@ class Selling:
         desk: SaleDesk,
         checkout: Checkout,
         waiting_room: WaitingRoom,
+        auction_orders: AuctionOrders,
     ):
         self._hub = hub
         self._rooms = rooms
         self._desk = desk
         self._checkout = checkout
         self._waiting_room = waiting_room
+        self.auction_orders = auction_orders
         self.on_crossing: Callable[[str], None] = lambda sale_id: None  # sold out, or back
         self._running: set[asyncio.Task[None]] = set()
         self._showing: dict[str, bool] = {}  # sale → shown again when the run in progress ends
@@ -79,9 +83,29 @@ class Selling:
         now_ms = self._hub.now_ms()
         event = event_json("order.changed", now_ms, {"order": order})
         self._hub.tell_user(room_id, user_id, event)
+        if order["status"] in LAPSED and is_auction_sale(order["sale_id"]):
+            told = {"auction_id": auction_id_of(order["sale_id"]), "order": order}
+            self._hub.tell_staff(room_id, event_json("auction.unpaid", now_ms, told))
         room = self._hub.rooms.get(room_id)
         if room is not None and order["status"] == "paid":
             self._note_buyer(room, user_id, now_ms)
+
+    def on_refund_failed(self, room_id: str, refund: Mapping[str, Any]) -> None:
+        """A provider refused a refund for good: the room's staff must look."""
+        log.error("refund_failed", refund_id=refund["refund_id"], order_id=refund["order_id"])
+        event = event_json("refund.failed", self._hub.now_ms(), {"refund": refund})
+        self._hub.tell_staff(room_id, event)
+
+    def on_refund_requested(self, room_id: str, request: Mapping[str, Any]) -> None:
+        """A buyer asks for money back: the room's staff see it at once."""
+        event = event_json("refund.requested", self._hub.now_ms(), {"request": request})
+        self._hub.tell_staff(room_id, event)
+
+    def on_refund_decided(self, request: Mapping[str, Any]) -> None:
+        """That was answered or taken back: the buyer is told, and all of the staff."""
+        event = event_json("refund.decided", self._hub.now_ms(), {"request": request})
+        self._hub.tell_user(request["room_id"], request["user_id"], event)
+        self._hub.tell_staff(request["room_id"], event)
 
     def _note_buyer(self, room: LiveRoom, user_id: str, now_ms: int) -> None:
         if len(room.buyers) < BUYERS_REMEMBERED_MAX:
@@ -124,6 +148,9 @@ class Selling:
             return
         levels = await self._desk.levels(sale_id)
         phase = sale.phase(await self._desk.now_ms(), levels)
+        if is_auction_sale(sale_id):
+            await self._desk.announced(sale, phase)  # to nobody: it is the winner's alone
+            return
         room = await self._hub.open(sale.room_id)
         wire = {sku: {"left": level.left, "v": level.v} for sku, level in levels.items()}
         self._hub.tell_stock(sale.room_id, wire)
@@ -149,10 +176,20 @@ class Selling:
 
     async def refresh_stock(self) -> int:
         """Read the stock of sales on show here, in case a push was lost on its way."""
-        watched = [room for room in self._hub.rooms.values() if room.viewers]
-        for room in watched:
-            await self._refresh_room(room)
-        return len(watched)
+        shown = [
+            (room, sale.sale_id)
+            for room in self._hub.rooms.values()
+            if room.viewers
+            for sale in room.replica.state.sales.values()
+            if sale.phase in SHOWN_PHASES
+        ]
+        for first in range(0, len(shown), SALES_PER_CALL_MAX):
+            some = shown[first : first + SALES_PER_CALL_MAX]
+            levels = await self._desk.levels_of([sale_id for _, sale_id in some])
+            for room, sale_id in some:
+                if sale_id in levels:
+                    self._refresh(room, sale_id, levels[sale_id])
+        return len(shown)
 
     async def prepare(self, room: LiveRoom) -> None:
         """Fill a room that was just opened with its stock and its latest buyers."""

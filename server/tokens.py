@@ -19,13 +19,13 @@ from room.text import clean_name
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOKEN_BYTES_MAX = 4096
 CLOCK_SKEW_MS = 30_000  # between the issuer's clock and ours, for `iat` and `nbf` only
+TOKENS_REMEMBERED_MAX = 10_000  # some 10 MB: who acts over HTTP sends the same token again
 EXPIRY_S_MAX = 2**43  # keeps milliseconds within a double's exact integers
 SYMMETRIC: Final = frozenset({"HS256", "HS384", "HS512"})
 ALGORITHMS: Final = SYMMETRIC | {"RS256", "ES256"}
 
 GUEST: Final = "guest"
 ROLES: Final = ("viewer", "member", "assistant", "host", "operator", "admin")
-ROLE_RANK: Final[dict[str, int]] = {role: rank for rank, role in enumerate((GUEST, *ROLES))}
 STAFF: Final = frozenset({"assistant", "host", "operator", "admin"})
 
 
@@ -74,6 +74,9 @@ class Identity:
         return {"id": self.user_id, "name": self.name, "role": self.role}
 
 
+_Read = tuple[Identity, dict[str, Any]]
+
+
 class Tokens:
     """Makes and checks tokens with one key and one algorithm.
 
@@ -87,6 +90,7 @@ class Tokens:
             raise ValueError("jwt_secret must not be empty")
         self._algorithm = algorithm
         self._signing_key, self._checking_key = _keys(secret, algorithm)
+        self._known: dict[str, _Read] = {}
 
     def mint(
         self,
@@ -127,7 +131,7 @@ class Tokens:
 
         Raises BadToken, or ExpiredToken when only its time is over.
         """
-        identity, claims = self._read(token)
+        identity, claims = self._known.get(token) or self._learn(token)
         if room_id is not None and not identity.allows_room(room_id):
             raise BadToken
         for claim in ("iat", "nbf"):
@@ -137,7 +141,15 @@ class Tokens:
             raise ExpiredToken
         return identity
 
-    def _read(self, token: str) -> tuple[Identity, dict[str, Any]]:
+    def _learn(self, token: str) -> _Read:
+        """What a token says whose signature is right: that never changes, its times may end."""
+        read = self._read(token)
+        if len(self._known) >= TOKENS_REMEMBERED_MAX:
+            del self._known[next(iter(self._known))]
+        self._known[token] = read
+        return read
+
+    def _read(self, token: str) -> _Read:
         if len(token) > TOKEN_BYTES_MAX:
             raise BadToken
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.api.access import path_id, require_staff, services_of
+from server.api.csv_answer import send_csv
 from server.api.responses import reply
 from server.errors import CommandRefused
 
@@ -32,18 +33,4 @@ async def export_csv(request: web.Request) -> web.StreamResponse:
     if kind not in KINDS or not request.match_info["name"].endswith(".csv"):
         raise CommandRefused("not_found", "there is no such export")
     pages = services_of(request).rewards.exports.csv(kind, room_id)
-    first = await anext(pages)
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{room_id}-{kind}.csv"',
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        }
-    )
-    await response.prepare(request)
-    await response.write(first)
-    async for page in pages:
-        await response.write(page)
-    await response.write_eof()
-    return response
+    return await send_csv(request, f"{room_id}-{kind}.csv", pages)

@@ -19,6 +19,7 @@ from server.tokens import Identity
 
 READY_WITHIN_S = 1.0
 DEV_TOKEN_S = 12 * 3600
+PROVIDERS_SHOWN = ("wechat", "alipay", "stripe", "sandbox")  # in this order
 
 routes = web.RouteTableDef()
 
@@ -54,8 +55,11 @@ async def metrics(request: web.Request) -> web.Response:
 
 @routes.get("/v1/config")
 async def config(request: web.Request) -> web.Response:
-    """What the pages need to know about this server."""
-    return reply({"dev": services_of(request).settings.dev, "version": __version__})
+    """What the pages need to know about this server: `providers` are those that take payments."""
+    settings = services_of(request).settings
+    open_ones = {*settings.payment_providers, *({"sandbox"} if settings.sandbox_is_open else ())}
+    providers = [name for name in PROVIDERS_SHOWN if name in open_ones]
+    return reply({"dev": settings.dev, "version": __version__, "providers": providers})
 
 
 @routes.get("/openapi.json")
@@ -79,7 +83,7 @@ class DevToken(msgspec.Struct, frozen=True):
     sub: Id | None = None
     name: ShortText = ""
     role: Role = "viewer"
-    room: Annotated[str, msgspec.Meta(pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$")] = "*"
+    room: Annotated[str, msgspec.Meta(pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$(?!\n)")] = "*"
     ttl_s: Annotated[int, msgspec.Meta(ge=1, le=30 * 24 * 3600)] = DEV_TOKEN_S
 
 

@@ -15,14 +15,17 @@ from flash_sale.providers.sandbox_tricks import (
     Forgery,
     Tricks,
 )
+from flash_sale.refund_requests import NOTE_CHARS_MAX, BuyerAsk
 from flash_sale.refunds import (
     REFUND_LINES_MAX,
     REFUND_QTY_MAX,
+    CouponReturn,
     RefundAsk,
     RefundReason,
     StockReturn,
 )
-from server.api.access import path_id, require, require_login, services_of
+from room.text import normalise
+from server.api.access import note_act, path_id, require_login, services_of
 from server.api.responses import body_as, body_bytes, reply
 from server.commands.fields import Id
 from server.errors import CommandRefused
@@ -85,48 +88,69 @@ class RefundLine(msgspec.Struct, frozen=True):
 
 
 class AskRefund(msgspec.Struct, frozen=True):
-    """`POST /v1/orders/{id}/refund`. Nothing but a reason gives back all that is left."""
+    """`POST /v1/orders/{id}/refund`. Nothing but a reason gives back all that is left.
+
+    `amount_cents`, `restock` and `return_coupons` (once all the money is back) are for staff to
+    say, `note` is the buyer's.
+    """
 
     reason: RefundReason
     amount_cents: Cents | None = None
     lines: Annotated[list[RefundLine], msgspec.Meta(max_length=REFUND_LINES_MAX)] = []
     restock: bool = False
+    return_coupons: bool = False
+    note: Annotated[str, msgspec.Meta(max_length=NOTE_CHARS_MAX)] = ""
     key: Annotated[str, msgspec.Meta(max_length=KEY_CHARS_MAX)] = ""
 
 
 @routes.post("/v1/orders/{order_id}/refund")
 async def refund_order(request: web.Request) -> web.Response:
-    """Give a paid order's money back, whole or in part; for staff of its room."""
-    services, staff = services_of(request), require(request, STAFF)
+    """Staff of the room give a paid order's money back, whole or in part; its buyer asks for it."""
+    services, user = services_of(request), require_login(request)
     body = await body_as(request, AskRefund)
     key = request.headers.get("Idempotency-Key", body.key)
     if not _KEY.fullmatch(key):
         raise CommandRefused("bad_request", "a refund needs a key: Idempotency-Key or key")
     order = await services.checkout.order(path_id(request, "order_id"))
-    if not staff.allows_room(str(order["room_id"])):
-        raise CommandRefused("not_found", "there is no such order")
+    room_id, order_id = str(order["room_id"]), str(order["order_id"])
+    lines = tuple((line.sku_id, line.qty) for line in body.lines)
+    if user.role not in STAFF or not user.allows_room(room_id):
+        if order["user_id"] != user.user_id:
+            raise CommandRefused("not_found", "there is no such order")
+        if body.amount_cents is not None or body.restock or body.return_coupons:
+            raise CommandRefused("forbidden", "sum, stock and coupons are for staff to decide")
+        wish = BuyerAsk(reason=body.reason, note=normalise(body.note), lines=lines)
+        asked = await services.rewards.refund_requests.ask(
+            order_id, user.user_id, wish, key=key, now_ms=services.hub.now_ms()
+        )
+        return reply({"request": asked, "order": order}, status=202)
     ask = RefundAsk(
         reason=body.reason,
         amount_cents=body.amount_cents,
-        lines=tuple((line.sku_id, line.qty) for line in body.lines),
+        lines=lines,
         stock=StockReturn.RETURNING if body.restock else StockReturn.KEPT,
+        coupons=CouponReturn.RETURNED if body.return_coupons else CouponReturn.USED,
     )
-    order_id = str(order["order_id"])
     refund = await services.refunding.request(
-        order_id, ask, actor=staff.user_id, key=key, now_ms=services.hub.now_ms()
+        order_id, ask, actor=user.user_id, key=key, now_ms=services.hub.now_ms()
     )
+    act = {"order_id": order_id, **msgspec.to_builtins(body)}
+    await note_act(request, room_id, user, "order.refund", act)
     return reply({"refund": refund, "order": await services.checkout.order(order_id)})
 
 
 @routes.get("/v1/orders/{order_id}/refunds")
 async def list_refunds(request: web.Request) -> web.Response:
-    """The refunds of an order, oldest first; for its buyer and for staff of its room."""
+    """The refunds of an order and what was asked for, oldest first; for its buyer and staff."""
     services, user = services_of(request), require_login(request)
     order = await services.checkout.order(path_id(request, "order_id"))
     is_staff = user.is_staff and user.allows_room(str(order["room_id"]))
     if not is_staff and order["user_id"] != user.user_id:
         raise CommandRefused("not_found", "there is no such order")
-    return reply({"refunds": await services.refunding.of_order(str(order["order_id"]))})
+    order_id = str(order["order_id"])
+    refunds = await services.refunding.of_order(order_id)
+    requests = await services.rewards.refund_requests.of_order(order_id)
+    return reply({"refunds": refunds, "requests": requests})
 
 
 @routes.get("/v1/payments/{payment_id}")

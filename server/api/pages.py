@@ -9,7 +9,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.api.access import path_id
+from server.api.access import path_id, services_of
+from server.sample_stream import playlist
 
 PAGES = Path(__file__).parent.parent / "pages"
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
@@ -75,6 +76,14 @@ async def cashier(request: web.Request) -> web.Response:
     """The sandbox cashier."""
     path_id(request, "payment_id")
     return _page("cashier")
+
+
+@routes.get("/static/sample/live.m3u8")
+async def sample(request: web.Request) -> web.Response:
+    """The shipped sample as a live stream."""
+    text = playlist(services_of(request).hub.now_ms())
+    kind = {"Content-Type": "application/vnd.apple.mpegurl", "Cache-Control": "no-store"}
+    return web.Response(text=text, headers=kind)
 
 
 @routes.get("/favicon.ico")

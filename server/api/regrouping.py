@@ -11,7 +11,7 @@ from server.api.access import require_login, services_of
 from server.api.responses import body_as, reply
 from server.commands.fields import Id
 
-KEY = r"^[\x21-\x7e]{1,100}$"
+KEY = r"^[\x21-\x7e]{1,100}$(?!\n)"
 
 routes = web.RouteTableDef()
 

@@ -99,6 +99,8 @@ async def security_headers(request: web.Request, handler: Handler) -> web.Stream
 
 async def body_bytes(request: web.Request) -> bytes:
     """The request's body, within the size and time limits."""
+    if request.content.is_eof():  # it came with the head, as a command does: nothing to wait for
+        return await request.read()
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             return await request.read()

@@ -11,6 +11,7 @@ from room.shapes import User
 from room.text import clean_name
 from server.api.access import (
     identify,
+    note_act,
     path_id,
     require,
     require_staff,
@@ -65,6 +66,8 @@ async def create_room(request: web.Request) -> web.Response:
             comments_per_user_per_s=services.settings.comments_per_user_per_s,
         ),
     )
+    act = {"title": body.title, "stream_url": body.stream_url}
+    await note_act(request, room_id, user, "room.create", act)
     return reply({"room_id": room_id, "epoch": stored.epoch}, status=201)
 
 
@@ -190,7 +193,10 @@ async def list_room_orders(request: web.Request) -> web.Response:
 async def show_draw(request: web.Request) -> web.Response:
     """The public proof of a lottery: what anyone needs to check it."""
     lottery_id = path_id(request, "lottery_id")
-    proof = await services_of(request).giveaways.proof(lottery_id)
+    proof = await services_of(request).activities.giveaways.proof(lottery_id)
     if proof is None:
         raise CommandRefused("not_found", "there is no such draw")
+    if proof["state"] == "drawn":
+        redraws = await services_of(request).activities.claiming.redraws(lottery_id)
+        proof["redraws"] = [redraw.to_wire() for redraw in redraws]
     return reply(proof)

@@ -21,7 +21,7 @@ class NewWebhook(msgspec.Struct, frozen=True):
 
     url: Url
     events: Annotated[list[str], msgspec.Meta(max_length=20)] = msgspec.field(default_factory=list)
-    room_id: Annotated[str, msgspec.Meta(pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$")] | None = None
+    room_id: Annotated[str, msgspec.Meta(pattern=r"^(\*|[A-Za-z0-9_-]{1,64})$(?!\n)")] | None = None
 
 
 @routes.post("/v1/webhooks")

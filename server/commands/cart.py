@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from flash_sale.cart import CartLine
-from flash_sale.eligibility import Buyer
+from flash_sale.cart import CartLine, checkout_key
 from flash_sale.errors import Refused as SaleRefused
 from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.pricing import AddOn
 from server.commands.fields import Cents, Id
+from server.commands.sale_ref import buyer_of
 from server.context import Context
 from server.errors import CommandRefused
 from server.registry import HOSTS, LOGGED_IN, Params, RateClass, command
@@ -57,19 +57,20 @@ async def remove(context: Context, params: InCart) -> dict[str, Any]:
 
 
 class CheckOut(Params):
-    key: Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,60}$")]
+    key: Annotated[str, msgspec.Meta(pattern=r"^[\x21-\x7e]{1,60}$(?!\n)")]
     coupon_id: Id | None = None
     platform_coupon_id: Id | None = None
     points: Annotated[int, msgspec.Meta(ge=0, le=100_000_000)] = 0
+    channel: Id = "live"
     admissions: dict[Id, str] | None = None  # sale → token of its waiting room
 
 
 @command("cart.checkout", roles=LOGGED_IN, rate=RateClass.BUY)
 async def check_out(context: Context, params: CheckOut) -> dict[str, Any]:
-    """Reserve what is in the cart, one order a sale; each answers for itself."""
+    """Reserve the cart, one order a sale, each with its answer; the same key goes on with it."""
     services = context.services
     ask = BenefitAsk(params.coupon_id, params.platform_coupon_id, params.points)
-    buyer = Buyer(context.user.user_id, role=context.user.role, tier=context.user.tier)
+    buyer = await buyer_of(context, context.room.replica.state.sales)
     now_ms = await services.sales.now_ms()
     room_id = context.room.room_id
 
@@ -77,13 +78,22 @@ async def check_out(context: Context, params: CheckOut) -> dict[str, Any]:
         token = (params.admissions or {}).get(sale_id)
         try:
             await services.doorkeeper.let_buy(
-                context.room, sale_id, buyer.user_id, context.origin, token
+                context.room,
+                sale_id,
+                buyer.user_id,
+                context.origin,
+                token,
+                answered=lambda: services.reserve.answered(
+                    sale_id, buyer.user_id, checkout_key(params.key, sale_id)
+                ),
             )
         except CommandRefused as refused:
             raise SaleRefused(refused.code, refused.message, refused.retry_ms) from None
 
     carts = services.rewards.carts
-    answers = await carts.check_out(buyer, room_id, params.key, ask, now_ms, let_buy)
+    answers = await carts.check_out(
+        buyer, room_id, params.key, ask, now_ms, let_buy, params.channel
+    )
     return {"sales": answers}
 
 

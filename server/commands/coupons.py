@@ -8,6 +8,7 @@ import msgspec
 
 from flash_sale.coupons import Coupon, Scope, Segment, Task
 from room import coupons
+from room.text import normalise
 from server.commands.fields import Cents, Count, Id, Seconds, ShortText
 from server.commands.sale_ref import Key
 from server.context import Context
@@ -36,7 +37,7 @@ class DropCoupon(Params):
 
 @command("coupon.drop", roles=HOSTS, rate=RateClass.STAFF)
 async def drop(context: Context, params: DropCoupon) -> dict[str, Any]:
-    """Drop a coupon into the room for everybody to claim."""
+    """Drop a coupon to claim; `repurchase` also gives it to who pays (of the segment)."""
     services, user = context.services, context.user
     if params.scope == "platform" and user.role not in PLATFORM_ROLES:
         raise CommandRefused("forbidden", "platform coupons are the operator's")
@@ -44,7 +45,7 @@ async def drop(context: Context, params: DropCoupon) -> dict[str, Any]:
         Coupon(
             coupon_id=params.coupon_id or services.new_id("cp"),
             room_id=context.room.room_id,
-            title=params.title,
+            title=normalise(params.title),
             quota=params.quota,
             created_ms=context.now_ms,
             off_cents=params.off_cents,
@@ -56,6 +57,7 @@ async def drop(context: Context, params: DropCoupon) -> dict[str, Any]:
             task=Task(params.task),
             watch_s=params.watch_s,
             segment=Segment.BOUGHT if params.repurchase else Segment(params.segment),
+            repurchase=Segment(params.segment) if params.repurchase else None,
         )
     )
     await context.change(lambda state: coupons.drop(state, coupon.to_wire()))

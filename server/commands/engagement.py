@@ -34,8 +34,9 @@ class SeeCards(Params):
 
 @command("card.seen", roles=EVERYONE, rate=RateClass.TAP)
 async def see_cards(context: Context, params: SeeCards) -> dict[str, Any]:
-    """Acknowledge that cards came into view."""
-    context.room.counters["exposures"] += len(set(params.card_ids))
+    """Acknowledge that cards came into view; each showing counts once a person."""
+    room = context.room
+    room.exposure.saw(room.replica.state, context.user.user_id, params.card_ids)
     return {}
 
 
@@ -45,8 +46,9 @@ class ClickCard(Params):
 
 @command("card.click", roles=EVERYONE, rate=RateClass.TAP)
 async def click_card(context: Context, params: ClickCard) -> dict[str, Any]:
-    """Acknowledge that a card was opened."""
-    context.room.counters["clicks"] += 1
+    """Acknowledge that a card was opened; each showing counts once a person."""
+    room = context.room
+    room.exposure.opened(room.replica.state, context.user.user_id, params.product_id)
     return {}
 
 

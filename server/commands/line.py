@@ -8,7 +8,7 @@ import msgspec
 
 from flash_sale.waiting_room import Proof
 from server.commands.fields import Id
-from server.commands.sale_ref import SaleRef, own_sale
+from server.commands.sale_ref import SaleRef, buyer_of, own_sale
 from server.context import Context
 from server.registry import LOGGED_IN, RateClass, command
 
@@ -28,6 +28,8 @@ class Join(SaleRef):
 async def join(context: Context, params: Join) -> dict[str, Any]:
     """Take a place in the line of a sale; the same person has one place."""
     await own_sale(context, params.sale_id)
+    buyer = await buyer_of(context, [params.sale_id])
+    await context.services.reserve.require_eligible(params.sale_id, buyer)
     proof = Proof(params.proof.challenge, params.proof.nonce) if params.proof else None
     return await context.services.doorkeeper.join(
         context.room, params.sale_id, context.user.user_id, context.origin, proof
@@ -66,9 +68,8 @@ class NoLongerWaitFor(SaleRef):
 async def wait_for(context: Context, params: WaitFor) -> dict[str, Any]:
     """Wait for pieces of a sold out SKU; what comes back is held for the first in line."""
     await own_sale(context, params.sale_id)
-    ahead = await context.services.offers.join(
-        params.sale_id, context.user.user_id, params.sku_id, params.qty
-    )
+    buyer = await buyer_of(context, [params.sale_id])
+    ahead = await context.services.offers.join(params.sale_id, buyer, params.sku_id, params.qty)
     return {"sku_id": params.sku_id, "qty": params.qty, "ahead": ahead}
 
 

@@ -8,7 +8,7 @@ from room import moderation
 from server.commands.fields import Id, Seconds
 from server.context import Context
 from server.error_codes import CloseCode
-from server.registry import STAFF, Params, RateClass, command
+from server.registry import HOSTS, STAFF, Params, RateClass, command
 from server.wire import event_json
 
 
@@ -56,4 +56,20 @@ async def unban(context: Context, params: UserRef) -> dict[str, Any]:
 async def kick(context: Context, params: UserRef) -> dict[str, Any]:
     """Close a user's sockets in this room, on every worker; they may come back."""
     context.services.hub.kick(context.room.room_id, params.user_id, CloseCode.KICKED)
+    return {}
+
+
+@command("assistant.add", roles=HOSTS, rate=RateClass.STAFF)
+async def appoint(context: Context, params: UserRef) -> dict[str, Any]:
+    """Make a user an assistant of this room, at once and until dismissed."""
+    by = context.speaker
+    await context.change(lambda state: moderation.appoint(state, user_id=params.user_id, by=by))
+    return {}
+
+
+@command("assistant.remove", roles=HOSTS, rate=RateClass.STAFF)
+async def dismiss(context: Context, params: UserRef) -> dict[str, Any]:
+    """Take the role of an assistant back, at once."""
+    by = context.speaker
+    await context.change(lambda state: moderation.dismiss(state, user_id=params.user_id, by=by))
     return {}

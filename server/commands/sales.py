@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -15,11 +16,16 @@ from flash_sale.doors import (
     Door,
     Limits,
 )
-from flash_sale.eligibility import Buyer, Eligibility
+from flash_sale.eligibility import Eligibility
 from flash_sale.ports_rewards import BenefitAsk
 from flash_sale.sale import SaleSpec, SkuSpec
+from room.addresses import clean_address
+from room.limits import TITLE_GRAPHEMES_MAX
+from room.state import require_live
+from room.text import clean
+from server.auction_orders import is_auction_sale
 from server.commands.fields import Cents, Id, ShortText, Url
-from server.commands.sale_ref import Key, SaleRef, own_sale, sale_as_stored
+from server.commands.sale_ref import Key, SaleRef, buyer_of, own_sale, sale_as_stored
 from server.context import Context
 from server.errors import CommandRefused
 from server.registry import HOSTS, LOGGED_IN, Params, RateClass, command
@@ -83,8 +89,11 @@ class CreateSale(Params):
 
 @command("sale.create", roles=HOSTS, rate=RateClass.STAFF)
 async def create(context: Context, params: CreateSale) -> dict[str, Any]:
-    """Set up a flash sale with its stock and prices."""
+    """Set up a flash sale with its stock and prices. The same asked again is answered as made."""
+    require_live(context.room.replica.state)
     sale_id = params.sale_id or context.services.new_id("s")
+    if is_auction_sale(sale_id):
+        raise CommandRefused("bad_request", "sales of this name are made of won auctions")
     spec = SaleSpec(
         sale_id=sale_id,
         skus=tuple(_sku(context, sku) for sku in params.skus),
@@ -108,12 +117,21 @@ async def create(context: Context, params: CreateSale) -> dict[str, Any]:
 
 async def _build_door(context: Context, sale_id: str, params: CreateSale) -> None:
     """The sale's door, if it has one, before the sale itself: it is never open without."""
+    services = context.services
+    wanted = _door(context, sale_id, params)
+    if await services.sales.get(sale_id) is not None:
+        stands = await services.waiting_room.door(sale_id)
+        if (wanted is None) != (stands is None):
+            raise CommandRefused("conflict", "a sale of this id exists")
+    if wanted is not None:
+        await services.waiting_room.add(wanted)
+
+
+def _door(context: Context, sale_id: str, params: CreateSale) -> Door | None:
     if params.waiting_room is None and params.pow is None and params.limits is None:
-        return
-    if await context.services.sales.get(sale_id) is not None:
-        raise CommandRefused("conflict", "a sale of this id exists")
+        return None
     room, limits = params.waiting_room, params.limits or DoorLimits()
-    door = Door(
+    return Door(
         sale_id=sale_id,
         seed=context.services.new_seed(),
         rate_per_s=room.rate_per_s if room else 0,
@@ -121,7 +139,6 @@ async def _build_door(context: Context, sale_id: str, params: CreateSale) -> Non
         puzzle_bits=params.pow.bits if params.pow else 0,
         limits=Limits(limits.user, limits.device, limits.address),
     )
-    await context.services.waiting_room.add(door)
 
 
 def _pay_s(params: CreateSale) -> int:
@@ -134,11 +151,13 @@ def _pay_s(params: CreateSale) -> int:
 def _sku(context: Context, sku: Sku) -> SkuSpec:
     """A SKU with title and picture from the room's catalogue where none are given."""
     product = context.room.replica.state.products.get(sku.product_id)
+    title = clean(sku.title, graphemes_max=TITLE_GRAPHEMES_MAX, field="title") if sku.title else ""
+    image = clean_address(sku.image, field="image")
     return SkuSpec(
         sku_id=sku.sku_id,
         product_id=sku.product_id,
-        title=sku.title or (product.title if product else sku.product_id),
-        image=sku.image or (product.image if product else ""),
+        title=title or (product.title if product else sku.product_id),
+        image=image or (product.image if product else ""),
         stock=sku.stock,
         sale_cents=sku.sale_cents,
         list_cents=sku.list_cents,
@@ -205,7 +224,7 @@ async def resume(context: Context, params: SaleRef) -> dict[str, Any]:
     return {"paused": False}
 
 
-@command("sale.preflight", roles=HOSTS, rate=RateClass.STAFF)
+@command("sale.preflight", roles=HOSTS, rate=RateClass.STAFF, looks=True)
 async def look(context: Context, params: SaleRef) -> dict[str, Any]:
     """Look at everything before a start; the token of a clean look goes into `sale.start`."""
     services = context.services
@@ -243,11 +262,18 @@ class Buy(SaleRef):
 @command("sale.buy", roles=LOGGED_IN, rate=RateClass.BUY)
 async def buy(context: Context, params: Buy) -> dict[str, Any]:
     """Reserve stock; the same key always gets the same answer."""
+    asked_s = asyncio.get_running_loop().time()
     await own_sale(context, params.sale_id)
+    engine, user_id = context.services.reserve, context.user.user_id
     await context.services.doorkeeper.let_buy(
-        context.room, params.sale_id, context.user.user_id, context.origin, params.admission
+        context.room,
+        params.sale_id,
+        user_id,
+        context.origin,
+        params.admission,
+        answered=lambda: engine.answered(params.sale_id, user_id, params.key),
     )
-    buyer = Buyer(context.user.user_id, role=context.user.role, tier=context.user.tier)
+    buyer = await buyer_of(context, [params.sale_id])
     lines = [(line.sku_id, line.qty) for line in params.lines]
     ask = BenefitAsk(
         coupon_id=params.coupon_id,
@@ -261,9 +287,10 @@ async def buy(context: Context, params: Buy) -> dict[str, Any]:
             params.sale_id, buyer, lines, key, ask, await services.sales.now_ms(), params.channel
         )
     else:
-        answer = await services.reserve.reserve(
-            params.sale_id, buyer, lines, key, channel=params.channel
+        answer = await engine.reserve(
+            params.sale_id, buyer, lines, key, channel=params.channel, asked_s=asked_s
         )
-    if answer.held is None:
+    held = answer.held  # reads the JSON anew each time
+    if held is None:
         raise CommandRefused(answer.code, answer.message, retry_ms=answer.retry_ms)
-    return answer.held
+    return held

@@ -17,8 +17,11 @@ PerSecond = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 class SetRoom(Params):
     slow_mode_s: Seconds | None = None
     followers_only: bool | None = None
+    unique_chat_s: Seconds | None = None
     comments_per_user_per_s: PerSecond | None = None
     chat_per_viewer_per_s: PerSecond | None = None
+    lotteries_at_once: PerSecond | None = None
+    synced_popups: bool | None = None
     title: ShortText | None = None
     stream_url: Url | None = None
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from flash_sale.sale import Level
+from room.text import normalise
 from server.commands.fields import Count, Id, ShortText
 from server.commands.sale_ref import Key, SaleRef, own_sale
 from server.context import Context
@@ -30,7 +31,7 @@ async def restock(context: Context, params: ChangeStock) -> dict[str, Any]:
         params.sku_id,
         params.qty,
         actor=context.user.user_id,
-        reason=params.reason,
+        reason=normalise(params.reason),
         key=params.key,
         channel=params.channel,
     )
@@ -46,7 +47,7 @@ async def write_off(context: Context, params: ChangeStock) -> dict[str, Any]:
         params.sku_id,
         params.qty,
         actor=context.user.user_id,
-        reason=params.reason,
+        reason=normalise(params.reason),
         key=params.key,
         channel=params.channel,
     )
@@ -73,7 +74,7 @@ async def transfer(context: Context, params: TransferStock) -> dict[str, Any]:
         from_channel=params.from_channel,
         to_channel=params.to_channel,
         actor=context.user.user_id,
-        reason=params.reason,
+        reason=normalise(params.reason),
         key=params.key,
     )
     return {"from": _told(giver), "to": _told(taker)}

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from room import announcements, comments
+from room import announcements, comments, mentions
+from room.comments import Posted
 from room.shapes import User
-from server.commands.fields import Id, Text
+from server import talking
+from server.commands.fields import Id, Mentions, Text
 from server.context import Context
 from server.errors import CommandRefused
-from server.outbox import ChatItem
 from server.registry import EVERYONE, LOGGED_IN, STAFF, Params, RateClass, command
-from server.wire import event_json
 
 LATE_LOOK_S = 0.05  # comments reach the store in batches, some milliseconds after they are answered
 LATE_LOOKS_MAX = 4
-SPEAKERS_REMEMBERED_MAX = 20_000  # a room's first-time speakers are told apart up to this many
 
 
 class Ping(Params):
@@ -32,43 +31,83 @@ async def ping(context: Context, params: Ping) -> dict[str, Any]:
 class SendComment(Params):
     text: Text
     reply_to: Id | None = None
+    mentions: Mentions = ()
 
 
 @command("comment.send", roles=LOGGED_IN, rate=RateClass.TALK)
 async def send(context: Context, params: SendComment) -> dict[str, Any]:
-    """Say something to the room."""
+    """Say something to the room; `held` in the answer means that staff must see it first."""
     services, room = context.services, context.room
     user = context.speaker
     reply_to = None
     if params.reply_to is not None:
         reply_to = await _remembered(context, params.reply_to)
-    comment = comments.post(
+    follower = comments.needs_following(room.replica.state, user) and (
+        await services.followers.in_room(room, user.id)
+    )
+    posted = comments.post(
         room.replica.state,
         user,
         params.text,
         comment_id=services.new_id("c"),
-        words=services.words,
+        words=await services.moderation.words.lists(room),
         now_ms=context.now_ms,
         speaker=comments.speaker(user, paid=user.id in room.buyers),
         reply_to=reply_to,
+        follower=follower,
+        mentions=await _called(context, params),
     )
-    await _wait_for_turn(context, user)
-    first = room.note_speaker(user.id, SPEAKERS_REMEMBERED_MAX)
-    item = ChatItem(
-        kind="comment",
-        user_id=user.id,
-        role=user.role,
-        raw=event_json("comment", context.now_ms, comments.wire(comment)),
-        buyer=user.id in room.buyers,
-        first=first,
-    )
-    room.counters["comments"] += 1
-    services.hub.tell_chat(room, item)
+    await wait_for_turn(context, user)
+    await _refuse_repetition(context, posted.comment.text)
+    if await _must_wait(context, posted):
+        await talking.hold(context, posted.comment, answered=reply_to)
+        return {"comment_id": posted.comment.id, "held": True}
+    talking.tell(context, posted.comment, answered=reply_to)
     await services.couponing.note_deed(room, user.id, "comment")
-    return {"comment_id": comment.id}
+    await services.lotteries.heard(room, context.user, params.text)
+    return {"comment_id": posted.comment.id}
 
 
-async def _wait_for_turn(context: Context, user: User) -> None:
+async def _called(context: Context, params: SendComment) -> tuple[str, ...]:
+    """Whom the comment calls, among the host and those who spoke lately."""
+    if not params.mentions and "@" not in params.text:
+        return ()
+    room = context.room
+    host = room.replica.state.host
+
+    def speakers() -> dict[str, str]:
+        return {host.id: host.name, **room.speakers.names}
+
+    if not mentions.all_known(params.text, params.mentions, speakers()):
+        # Said on another worker a moment ago: the store has it before the bus brings it.
+        room.note_speakers(await context.services.room_store.recent_comments(room.room_id))
+    return mentions.resolve(params.text, params.mentions, speakers(), by=context.user.user_id)
+
+
+async def _must_wait(context: Context, posted: Posted) -> bool:
+    """Whether staff must see it first, by the words or by the reviewer; refuses `sensitive`."""
+    if context.speaker.staff:
+        return False
+    reviewer = context.services.moderation.reviewer
+    if not reviewer.asked:
+        return posted.held
+    verdict = await reviewer.judge(context.room.room_id, comments.wire(posted.comment))
+    if verdict == "reject":
+        raise CommandRefused("sensitive", "this comment is not allowed here")
+    return posted.held or verdict == "hold"
+
+
+async def _refuse_repetition(context: Context, text: str) -> None:
+    """Refuse what was said a moment ago, by anybody on any worker, if the room wants it so."""
+    within_s = context.room.replica.state.settings.unique_chat_s
+    if within_s == 0 or context.speaker.staff:
+        return
+    key = comments.text_key(text)
+    store = context.services.room_store
+    comments.refuse_duplicate(await store.say_once(context.room.room_id, key, within_s=within_s))
+
+
+async def wait_for_turn(context: Context, user: User) -> None:
     """Refuse who speaks faster than the room allows, counted over all workers."""
     state = context.room.replica.state
     turn = comments.turn(state, user)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config import ConfigError, Settings, load, settings_for
+from server.config import ConfigError, load, settings_for
 
 LONG = "x" * 32
 PUBLIC = {"host": "0.0.0.0", "jwt_secret": LONG, "payment_secret": LONG}
@@ -125,9 +125,3 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     """Neither in the text of the settings nor in an error."""
     settings = settings_for(tmp_path, jwt_secret="very-hidden-value")
     assert "very-hidden-value" not in f"{settings!r}{settings}"
-
-
-def test_a_worker_gets_the_same_settings(tmp_path: Path) -> None:
-    """Through the pipe and back, secrets included."""
-    settings = settings_for(tmp_path, allowed_origins=("https://a.example",), workers=2)
-    assert Settings.from_wire(settings.to_wire()) == settings
