@@ -2,17 +2,17 @@
 //   r0 = sha256(lottery_id), r = sha256(previous r ":" user_id), root = the last r
 //   score = HMAC-SHA256(seed bytes, lottery_id ":" root ":" user_id); the lowest scores win
 
-const utf8 = new TextEncoder();
+export const utf8 = new TextEncoder();
 
-const hexOf = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
-const bytesOf = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-const sha256 = async (bytes) => hexOf(await crypto.subtle.digest("SHA-256", bytes));
+export const hexOf = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const bytesOf = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+export const sha256 = async (bytes) => hexOf(await crypto.subtle.digest("SHA-256", bytes));
 
 /** True where the browser offers the arithmetic (HTTPS or localhost). */
 export const canVerify = () => Boolean(globalThis.crypto?.subtle);
 
 /** Every running hash, from the one before the first entry to the root. */
-async function chain(lotteryId, entries) {
+export async function chain(lotteryId, entries) {
   const hashes = [await sha256(utf8.encode(lotteryId))];
   for (const userId of entries) hashes.push(await sha256(utf8.encode(`${hashes.at(-1)}:${userId}`)));
   return hashes;
@@ -36,6 +36,19 @@ function sameWinners(proof, best) {
   return named.length === wanted.length && named.every((one, at) => one === wanted[at]);
 }
 
+/** Each replacement is for somebody who was winning, and is the next rank that has not won. */
+function sameRedraws(proof, order, winnersCount) {
+  const places = order.map(([score, userId], at) => ({ userId, is: `${at + 1} ${userId} ${score}` }));
+  const winning = new Set(places.slice(0, winnersCount).map((one) => one.userId));
+  return proof.redraws.every((redraw, at) => {
+    const wanted = places[winnersCount + at];
+    const came = redraw.winner && `${redraw.winner.rank} ${redraw.winner.user_id} ${redraw.winner.score}`;
+    const right = redraw.removal === at + 1 && winning.delete(redraw.out) && came === (wanted?.is ?? null);
+    if (wanted) winning.add(wanted.userId);
+    return right;
+  });
+}
+
 /**
  * Recomputes a drawn lottery. `seedHash` and `rulesHash` are what this page saw when the lottery was opened;
  * `receipt` is what this viewer was given at joining (or null). Resolves to checks `[{name, ok, count?}]`, in the order they bind.
@@ -54,5 +67,6 @@ export async function verifyDraw(proof, { seedHash = proof.seed_hash, rulesHash 
   check("chain", whole && hashes.at(-1) === proof.entries_root, { count: proof.entries.length });
   if (receipt) check("receipt", proof.entries[receipt.index] === userId && hashes[receipt.index + 1] === receipt.running_hash);
   check("ranks", sameWinners(proof, (await ranked(proof)).slice(0, rules.winners_count)));
+  if (proof.redraws?.length) check("redraws", sameRedraws(proof, await ranked(proof), rules.winners_count));
   return checks;
 }

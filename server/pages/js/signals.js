@@ -5,7 +5,7 @@ import { signal } from "@preact/signals-core";
 /** One per client. `part(key)` is a signal of `client.state[key]`; also `status`, `user` and `drops`. */
 export function observe(client) {
   const parts = new Map();
-  const status = signal({ status: client.status, closeCode: null, retryMs: 0, attempt: 0 });
+  const status = signal({ status: client.status, via: client.via, closeCode: null, retryMs: 0, attempt: 0 });
   const user = signal(client.user);
   const drops = signal(client.dropped);
 

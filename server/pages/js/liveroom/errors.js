@@ -31,7 +31,7 @@ export function mayReconnect(closeCode) {
 }
 
 /** Commands whose repetition changes nothing: a receipt is the same receipt, a purchase carries a key. */
-const REPEATABLE_OPS = new Set(["sale.buy", "lottery.join", "card.seen", "queue.join", "queue.status", "waitlist.join", "waitlist.leave", "waitlist.status"]);
+const REPEATABLE_OPS = new Set(["sale.buy", "lottery.join", "poll.vote", "question.ask", "question.vote", "auction.bid", "card.seen", "queue.join", "queue.status", "waitlist.join", "waitlist.leave", "waitlist.status"]);
 
 export function isRepeatable(op) {
   return REPEATABLE_OPS.has(op);

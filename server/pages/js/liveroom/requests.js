@@ -38,9 +38,10 @@ export class Requests {
     }
   }
 
-  /** The connection is gone: repeatable commands wait for the next one, the others fail. */
-  lost() {
+  /** The connection is gone: repeatable commands wait for the next one, the others fail. With `op`, only those. */
+  lost(op) {
     for (const [id, request] of [...this.#pending]) {
+      if (op && request.op !== op) continue;
       this.#forget(id, request);
       if (isRepeatable(request.op) && this.#waiting.length < WAITING_MAX) this.#hold(request);
       else request.reject(new LiveroomError("connection_lost"));

@@ -25,6 +25,13 @@ function markSku(state, { sale_id: saleId, sku_id: skuId }, soldOut) {
 const room = (state, change) => ({ room: { ...state.room, ...change } });
 const lottery = (state, d, change) => ({ lotteries: patch(state.lotteries, d.lottery_id, change) });
 
+function redrawn(state, d) {
+  const known = state.lotteries[d.lottery_id];
+  if (!known || d.removal <= (known.removals ?? 0)) return {};
+  const stayed = (known.winners ?? []).filter((one) => one.user_id !== d.out);
+  return lottery(state, d, { winners: d.winner ? [...stayed, d.winner] : stayed, removals: d.removal });
+}
+
 /** Critical event name → (state, d) → changed top-level keys. An event that is not here changes nothing shown. */
 const FOLDS = {
   // A card on the shelf keeps its place, a new one comes first, as on the server.
@@ -45,10 +52,19 @@ const FOLDS = {
   "lottery.opened": (state, d) => ({ lotteries: { ...state.lotteries, [d.lottery.lottery_id]: d.lottery } }),
   "lottery.frozen": (state, d) => lottery(state, d, { state: "frozen", entries_count: d.entries_count }),
   "lottery.drawn": (state, d) => lottery(state, d, { state: "drawn", entries_count: d.entries_count, winners: d.winners }),
+  "lottery.redrawn": (state, d) => redrawn(state, d),
   "lottery.voided": (state, d) => lottery(state, d, { state: "void" }),
+  "poll.opened": (state, d) => ({ polls: { ...state.polls, [d.poll.poll_id]: d.poll } }),
+  "poll.closed": (state, d) => ({ polls: patch(state.polls, d.poll_id, { state: "closed", counts: d.counts, voters: d.voters, void: d.void }) }),
+  "auction.opened": (state, d) => ({ auctions: { ...state.auctions, [d.auction.auction_id]: d.auction } }),
+  "auction.closed": (state, d) => ({ auctions: patch(state.auctions, d.auction_id, { state: "closed", leader: d.winner, amount_cents: d.amount_cents, bids: d.bids, reason: d.reason }) }),
   "comment.pinned": (state, { comment }) => room(state, { pinned: [comment, ...(state.room.pinned ?? []).filter((one) => one.id !== comment.id)].slice(0, PINNED_MAX) }),
   "comment.unpinned": (state, d) => room(state, { pinned: (state.room.pinned ?? []).filter((one) => one.id !== d.comment_id) }),
   "comment.deleted": (state, d) => room(state, { pinned: (state.room.pinned ?? []).filter((one) => one.id !== d.comment_id) }),
+  "assistant.changed": (state, d) => {
+    const others = (state.room.assistants ?? []).filter((id) => id !== d.user_id);
+    return room(state, { assistants: d.appointed ? [...others, d.user_id].sort() : others });
+  },
   announcement: (state, d, ts) => room(state, { announcement: d.text ? { text: d.text, ts } : null }),
   "room.changed": (state, { settings, title, stream_url, host }) =>
     room(state, {
@@ -57,6 +73,13 @@ const FOLDS = {
       ...(stream_url != null && { stream_url }),
       ...(host != null && { host }),
     }),
+  "rain.started": (_, { rain }) => ({ rain }),
+  "rain.ended": ({ rain }, { rain_id, ...end }) => (rain?.rain_id === rain_id ? { rain: { ...rain, ...end, left: rain.count - end.claimed_count } } : {}),
+  "gift.opened": ({ gifts }, { gift }) => ({ gifts: { ...gifts, [gift.gift_id]: gift } }),
+  "gift.closed": ({ gifts }, { gift_id, state, claimed_count, entries_root }) => {
+    const gift = gifts?.[gift_id];
+    return gift ? { gifts: { ...gifts, [gift_id]: { ...gift, state, entries_root, left: gift.quota - claimed_count } } } : {};
+  },
   "room.ended": (state) => room(state, { status: "ended" }),
 };
 
@@ -69,7 +92,7 @@ export function mergeStock(old = {}, news = {}) {
   return merged;
 }
 
-const EMPTY = { online: 0, likes: 0, entries: 0, peak: 0, room: {}, cards: [], sales: {}, stock: {}, lotteries: {}, rain: null, polls: {} };
+const EMPTY = { online: 0, likes: 0, entries: 0, peak: 0, followers: 0, room: {}, cards: [], sales: {}, stock: {}, lotteries: {}, rain: null, gifts: {}, polls: {}, auctions: {}, questions: { rev: 0, open: 0, answered: 0, top: [] } };
 
 export class RoomStore {
   state = EMPTY;

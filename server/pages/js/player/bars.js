@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals-core";
 
+import { shareLink } from "../entry.js";
 import { count } from "../format.js";
 import { lang, setLang, t } from "../i18n.js";
 import * as session from "../session.js";
@@ -12,24 +13,29 @@ import { Sheet } from "../ui/sheet.js";
 import { toast } from "../ui/toast.js";
 import { CommentField } from "./chat_view.js";
 import { flying, toggleFlying } from "./danmaku.js";
+import { FollowButton, FollowerCount } from "./follow.js";
+import { announced } from "./held.js";
 import { like } from "./hearts.js";
-import { client, ended, person, room, roomId, view, wide } from "./live.js";
+import { client, ended, entry, person, room, roomId, view, wide } from "./live.js";
 import { needPerson } from "./login.js";
-import { WinsList } from "./luck_view.js";
-import { listOpen } from "./orders_view.js";
+import { cartOpen, pieces } from "./cart.js";
+import { did } from "./coupons.js";
+import { beyond } from "./doings.js";
+import { myTab } from "./my.js";
+import { openAsk } from "./questions.js";
 import { BagButton } from "./shop_view.js";
 
 const online = view.part("online");
 const likes = view.part("likes");
 export const muted = signal(true);
 const menuOpen = signal(false);
-const winsOpen = signal(false);
 
 export function TopBar() {
   const { host, title } = room.value ?? {};
   return html`<header class="top-bar">
-    <div class="host-chip"><${Avatar} user=${host} /><div class="host-words"><h1 class="clip">${title || t("app.name")}</h1>
-      <p class="clip">${host?.name ?? ""} ${!ended.value && html`<span class="chip live on-air"><span class="dot"></span>${t("live")}</span>`}</p></div></div>
+    <div class="host-chip"><span class="host-face"><${Avatar} user=${host} />${!ended.value && html`<span class="chip live on-air">${t("live")}</span>`}</span><div class="host-words"><h1 class="clip">${title || t("app.name")}</h1>
+      <p class="clip"><span class="clip">${host?.name ?? ""}</span><${FollowerCount} /></p></div>
+      <${FollowButton} /></div>
     <span class="grow"></span>
     <p class="count-chip" title=${t("online.label")}><${Icon} name="users" size=${16} /><span class="num" data-testid="online" data-value=${online.value}>${count(online.value ?? 0)}</span><span class="sr-only">${t("online.label")}</span></p>
     <a class="icon-btn on-picture" href="/" aria-label=${t("home")}><${Icon} name="close" /></a>
@@ -37,16 +43,16 @@ export function TopBar() {
 }
 
 export function Announcement() {
-  const said = room.value?.announcement;
+  const said = announced.value;
   return said && html`<p class="announcement" role="status" data-testid="announcement"><${Icon} name="megaphone" size=${16} /><span class="sr-only">${t("announcement")}</span><span>${said.text}</span></p>`;
 }
 
 async function share() {
-  const link = `${location.origin}/room/${encodeURIComponent(roomId)}`;
+  const link = shareLink(location.origin, roomId, { user: person.value, entry });
   try {
     if (navigator.share) await navigator.share({ title: room.value?.title, url: link });
     else await navigator.clipboard.writeText(link).then(() => toast(t("share.copied"), { kind: "good" }));
-    if (client.status === "online") client.send("share.made", { channel: navigator.share ? "system" : "copy" }).catch(() => {});
+    if (client.status === "online") client.send("share.made", { channel: navigator.share ? "system" : "copy" }).then(() => did("share"), () => {});
   } catch (error) {
     if (error.name !== "AbortError") toast(link, { ms: 8_000 }); // closing the system's sheet is no failure
   }
@@ -103,10 +109,13 @@ function Account() {
 export function Menu() {
   return html`${menuOpen.value && html`<${Sheet} title=${t("menu.title")} onClose=${() => (menuOpen.value = false)} testid="menu-sheet">
       <${Account} />
-      <${Item} icon="ticket" text=${t("menu.orders")} testid="my-orders" onClick=${() => leave(() => (listOpen.value = true))} />
-      <${Item} icon="gift" text=${t("menu.wins")} testid="my-wins" onClick=${() => leave(() => (winsOpen.value = true))} />
+      ${beyond.value.map(({ key, icon, name, open }) => html`<${Item} key=${key} icon=${icon} text=${name} testid="doing" onClick=${() => leave(open)} />`)}
+      <${Item} icon="ticket" text=${t("menu.orders")} testid="my-orders" onClick=${() => leave(() => (myTab.value = "orders"))} />
+      <${Item} icon="tag" text=${t("menu.coupons")} testid="my-coupons" onClick=${() => leave(() => (myTab.value = "coupons"))} />
+      <${Item} icon="gift" text=${t("menu.wins")} testid="my-wins" onClick=${() => leave(() => (myTab.value = "wins"))} />
+      <${Item} icon="bag" text=${pieces.value ? t("menu.cart", { n: pieces.value }) : t("cart.title")} testid="my-cart" onClick=${() => leave(() => (cartOpen.value = true))} />
+      <${Item} icon="question" text=${t("question.title")} testid="ask-host" onClick=${() => leave(openAsk)} />
       <${Item} icon=${flying.value ? "chat" : "chatOff"} text=${t(flying.value ? "danmaku.on" : "danmaku.off")} testid="danmaku-toggle" pressed=${flying.value} onClick=${toggleFlying} />
       <${Item} icon="globe" text=${t("menu.lang")} testid="lang" onClick=${() => setLang(lang.value === "zh" ? "en" : "zh")} />
-    </${Sheet}>`}
-    ${winsOpen.value && html`<${Sheet} title=${t("wins.title")} onClose=${() => (winsOpen.value = false)} testid="wins-sheet"><${WinsList} /></${Sheet}>`}`;
+    </${Sheet}>`}`;
 }

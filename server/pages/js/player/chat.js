@@ -4,7 +4,7 @@ import { signal } from "@preact/signals-core";
 
 import { errorText, t } from "../i18n.js";
 import { toast } from "../ui/toast.js";
-import { client, person } from "./live.js";
+import { client, person, room } from "./live.js";
 import { needPerson } from "./login.js";
 
 const COMMENTS_MAX = 150;
@@ -32,9 +32,11 @@ export function onSpoken(fn) {
 }
 
 function take(events) {
-  const known = new Set(comments.value.map((one) => one.id));
+  const known = new Set(comments.value.filter((one) => !one.waiting).map((one) => one.id));
   const fresh = events.map(({ d, ts }) => ({ ...d, ts })).filter((one) => !known.has(one.id) && !deleted.has(one.id) && known.add(one.id));
-  if (fresh.length) comments.value = [...comments.value, ...fresh].slice(-COMMENTS_MAX);
+  if (!fresh.length) return;
+  const ids = new Set(fresh.map((one) => one.id));
+  comments.value = [...comments.value.filter((one) => !ids.has(one.id)), ...fresh].slice(-COMMENTS_MAX);
 }
 
 function flush() {
@@ -72,6 +74,30 @@ client.on("comment.deleted", ({ comment_id: id }) => {
   if (answering.value?.id === id) answering.value = null;
 });
 
+/** So many people have said the same by now. */
+client.on("comment.repeated", ({ id, n }) => {
+  comments.value = comments.value.map((one) => (one.id === id ? { ...one, n } : one));
+});
+
+/** One's own words wait for staff: shown to their author alone, and marked. */
+client.on("comment.held", ({ comment }, { ts }) => {
+  if (comment.user.id !== person.value?.id || comments.value.some((one) => one.id === comment.id)) return;
+  comments.value = [...comments.value, { ...comment, ts, waiting: true }].slice(-COMMENTS_MAX);
+});
+
+client.on("comment.judged", ({ comment_id: id, approved }) => {
+  const own = comments.value.some((one) => one.id === id && one.waiting);
+  if (approved || !own) return; // approved, it comes as everybody hears it
+  comments.value = comments.value.filter((one) => one.id !== id);
+  toast(t("comment.refused"), { kind: "bad" });
+});
+
+client.on("mentioned", ({ comment }) => toast(t("comment.called", { name: comment.user.name, text: comment.text })));
+
+client.on("assistant.changed", (d) => {
+  if (d.user_id === person.value?.id) toast(t(d.appointed ? "assistant.appointed" : "assistant.dismissed"), { kind: d.appointed ? "good" : "plain" });
+});
+
 let noticeTimer = null;
 client.on("notice", (d) => {
   notice.value = d;
@@ -104,7 +130,12 @@ export async function say(text) {
     return true;
   } catch (error) {
     if (error.code === "muted") mute(client.serverNow() + (error.retryMs || 60_000));
-    toast(errorText(error), { kind: "bad" });
+    toast(whyNot(error), { kind: "bad" });
     return false;
   }
+}
+
+/** The room's own reason where there is one: "you may not" would not say what to do. */
+function whyNot(error) {
+  return error.code === "forbidden" && room.value?.settings?.followers_only ? t("comment.followersOnly") : errorText(error);
 }

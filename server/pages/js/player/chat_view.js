@@ -16,18 +16,22 @@ const NEAR_BOTTOM_PX = 24;
 const READ_ALOUD_MS = 5_000; // a screen reader hears at most one summary in this time
 const MANY_YEARS_MS = 3e11;
 
+/** Whether one said it oneself, as far as it is still on the list. */
+const isOwn = (id) => comments.value.some((one) => one.id === id && one.user.id === person.value?.id);
+
 function Row({ comment }) {
   const own = comment.user.id === person.value?.id;
+  const called = comment.mentions?.includes(person.value?.id) || (comment.reply_to && isOwn(comment.reply_to.id));
   const answer = () => {
     answering.value = comment;
     document.querySelector("[data-testid=comment-input]")?.focus();
   };
-  return html`<div class=${`comment ${own ? "own" : ""} ${comment.user.role === "host" ? "host" : ""}`} data-testid="comment" data-id=${comment.id} data-own=${own}>
+  return html`<div class=${`comment ${own ? "own" : ""} ${comment.user.role === "host" ? "host" : ""} ${called ? "called" : ""} ${comment.waiting ? "waiting" : ""}`} data-testid="comment" data-id=${comment.id} data-own=${own}>
     ${wide.value && html`<${Avatar} user=${comment.user} />`}
-    <button class="comment-pill" type="button" onClick=${answer} title=${t("comment.reply")}>
+    <button class="comment-pill" type="button" disabled=${Boolean(comment.waiting)} onClick=${answer} title=${t("comment.reply")}>
       <${RoleMark} user=${comment.user} /> <${Name} user=${comment.user} />
       ${comment.reply_to && html`<span class="quoted clip">@${comment.reply_to.name}</span>`}
-      <span class="comment-text">${comment.text}</span>${comment.times > 1 && html` <b class="num">${t("comment.times", { n: comment.times })}</b>`}
+      <span class="comment-text">${comment.text}</span>${comment.n > 1 && html` <b class="num times" data-testid="comment-times">${t("comment.times", { n: comment.n })}</b>`}${comment.waiting && html` <span class="waiting-note">${t("comment.waiting")}</span>`}
     </button></div>`;
 }
 

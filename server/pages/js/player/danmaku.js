@@ -30,7 +30,8 @@ function freeLane(lanes, count, at) {
 function fly(sky, lanes, comment) {
   if (sky.childElementCount >= FLYING_MAX) return;
   const [width, height] = [sky.clientWidth, sky.clientHeight];
-  const lane = freeLane(lanes, Math.floor(height / LANE_PX), performance.now());
+  const now = document.timeline.currentTime; // the flights' own clock: it stands while the page is hidden
+  const lane = freeLane(lanes, Math.floor(height / LANE_PX), now);
   if (lane < 0) return;
   const text = document.createElement("span");
   text.className = `flyer ${comment.user.id === person.value?.id ? "own" : ""} ${comment.user.role === "host" ? "host" : ""}`;
@@ -39,7 +40,7 @@ function fly(sky, lanes, comment) {
   text.style.top = `${lane * LANE_PX}px`;
   sky.append(text);
   const length = text.offsetWidth;
-  lanes[lane] = performance.now() + ((length + GAP_PX) / PX_PER_S) * 1000;
+  lanes[lane] = now + ((length + GAP_PX) / PX_PER_S) * 1000;
   const path = [{ transform: `translateX(${width}px)` }, { transform: `translateX(${-length}px)` }];
   text.animate(path, { duration: ((width + length) / PX_PER_S) * 1000 }).finished.finally(() => text.remove());
 }

@@ -1,6 +1,7 @@
 // Likes: taps are merged here into one command each 300 ms; hearts rise where the tap was.
 
 import { html } from "../ui/html.js";
+import { did } from "./coupons.js";
 import { client, stillness } from "./live.js";
 
 const MERGE_MS = 300;
@@ -20,6 +21,7 @@ async function flush() {
   waiting -= n;
   try {
     await client.send("like.add", { n });
+    did("like");
   } catch (error) {
     if (error.retryMs) waiting = Math.min(WAITING_MAX, waiting + n);
     if (error.retryMs) return later(error.retryMs);

@@ -53,11 +53,18 @@ export async function refreshPlace(saleId) {
   await client.send("queue.status", { sale_id: saleId }).then(note, () => {});
 }
 
-client.on("queue.moved", (standing) => {
+function moved(standing) {
   const before = standings.value[standing.sale_id];
   note(standing);
   if (standing.admitted && !before?.admitted) toast(t("line.yourTurn"), { kind: "gold" });
   else if (standing.sells_out_before_you && !before?.sells_out_before_you) toast(t("line.mayNotReach"), { kind: "bad" });
+}
+
+client.on("queue.moved", moved);
+
+/** Over plain HTTP nobody tells of a move. */
+client.on("refresh", () => {
+  for (const { sale_id: saleId, waiting: queued } of Object.values(standings.value)) if (queued) client.send("queue.status", { sale_id: saleId }).then(moved, () => {});
 });
 
 // -- the list -------------------------------------------------------------------------------------------------

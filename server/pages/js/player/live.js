@@ -3,13 +3,15 @@
 import { computed, signal } from "@preact/signals-core";
 
 import * as api from "../api.js";
+import { entryOf } from "../entry.js";
 import { LiveroomClient } from "../liveroom.js";
 import * as session from "../session.js";
 import { observe } from "../signals.js";
 
 export const roomId = decodeURIComponent(location.pathname.split("/").filter(Boolean)[1] ?? "demo");
 
-export const client = new LiveroomClient({ roomId, token: session.freshToken, device: session.deviceId() });
+export const entry = entryOf(location.search);
+export const client = new LiveroomClient({ roomId, token: session.freshToken, device: session.deviceId(), entry });
 export const view = observe(client);
 export const now = () => client.serverNow();
 

@@ -1,9 +1,9 @@
 // The nickname sheet. It is asked for only by what needs a name: a comment, a draw, a purchase.
 
-import { signal } from "@preact/signals-core";
+import { computed, signal } from "@preact/signals-core";
 import { useState } from "preact/hooks";
 
-import * as api from "../api.js";
+import { config } from "../config.js";
 import { errorText, t } from "../i18n.js";
 import * as session from "../session.js";
 import { html } from "../ui/html.js";
@@ -11,8 +11,7 @@ import { Sheet } from "../ui/sheet.js";
 import { client, online, person, roomId } from "./live.js";
 
 const asked = signal(null);
-const open = signal(true); // whether nicknames are accepted here; false once the server says so
-api.get("/v1/config").then((config) => (open.value = Boolean(config?.dev)), () => {});
+const open = computed(() => config.value?.dev ?? true); // whether nicknames are accepted here; false once the server says so
 
 /** Resolves to true once somebody is signed in and the line is up with that name, false when the sheet is closed. */
 export function needPerson() {

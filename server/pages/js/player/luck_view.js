@@ -11,7 +11,9 @@ import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { Sheet } from "../ui/sheet.js";
 import { now, person, stillness } from "./live.js";
-import { current, join, lotteries, rankOf, receiptOf, sheetFor, verify, wins } from "./luck.js";
+import { Checklist, Claim } from "./prize_view.js";
+import { current, join, lotteries, rankOf, receiptOf, sheetFor, verify, waits } from "./luck.js";
+import { Tile } from "./tile.js";
 
 const COLOURS = ["#ffc53d", "#ff2d55", "#ffffff", "#2bd576"];
 
@@ -27,24 +29,9 @@ export function LuckyBag() {
   if (!lottery) return null;
   const { state, close_ms: closeMs } = lottery;
   const joined = receiptOf(lottery.lottery_id);
-  return html`<button class=${`lucky ${joined ? "in" : ""}`} type="button" onClick=${() => (sheetFor.value = lottery.lottery_id)}
-    data-testid="lottery-bag" data-state=${state} data-lottery=${lottery.lottery_id}>
-    <span class="sr-only">${t("lottery")}: ${lottery.prize} </span><span class="lucky-icon"><${Icon} name="gift" size=${26} />${joined && html`<span class="lucky-in"><${Icon} name="check" size=${12} /></span>`}</span>
-    <span class="lucky-time num">${state === "open" ? (closeMs ? html`<${Countdown} untilMs=${closeMs} now=${now} />` : t("lottery")) : state === "frozen" ? "…" : t("lottery.winnersList")}</span>
-  </button>`;
-}
-
-function Condition({ icon, text }) {
-  return html`<li class="row"><${Icon} name=${icon} size=${18} /><span>${text}</span></li>`;
-}
-
-function Conditions({ conditions }) {
-  const { phrase, watch_s: watchS } = conditions ?? {};
-  return html`<div><h3 class="label">${t("lottery.conditions")}</h3><ul class="stack conditions">
-    ${phrase && html`<${Condition} icon="chat" text=${t("lottery.phrase", { phrase })} />`}
-    ${watchS > 0 && html`<${Condition} icon="eye" text=${t("lottery.watch", { n: watchS })} />`}
-    ${!phrase && !watchS && html`<${Condition} icon="users" text=${t("lottery.everyone")} />`}
-  </ul></div>`;
+  const label = state === "open" ? (closeMs ? html`<${Countdown} untilMs=${closeMs} now=${now} />` : t("lottery.short")) : state === "frozen" ? "…" : t(waits(lottery) ? "prize.claimShort" : "lottery.winnersList");
+  return html`<${Tile} kind="bag" icon="gift" name=${`${t("lottery")}: ${lottery.prize}`} label=${label} done=${joined && state !== "drawn"} calm=${state === "drawn" && !waits(lottery)}
+    onClick=${() => (sheetFor.value = lottery.lottery_id)} data-testid="lottery-bag" data-state=${state} data-lottery=${lottery.lottery_id} />`;
 }
 
 function Receipt({ receipt }) {
@@ -97,8 +84,9 @@ function Proof({ lottery }) {
 }
 
 function Winners({ lottery }) {
+  if (!lottery.winners?.length) return html`<p class="small quiet">${t("lottery.noWinners")}</p>`;
   return html`<div><h3 class="label">${t("lottery.winnersList")}</h3><ol class="winners">
-    ${(lottery.winners ?? []).map((one) => html`<li class="row" key=${one.user_id}><span class="badge rank">${one.rank}</span><span class="grow clip">${one.name}</span>
+    ${lottery.winners.map((one) => html`<li class="row" key=${one.user_id}><span class="badge rank">${one.rank}</span><span class="grow clip">${one.name}</span>
       ${one.user_id === person.value?.id && html`<span class="chip gold">${t("lottery.you")}</span>`}</li>`)}</ol></div>`;
 }
 
@@ -111,7 +99,9 @@ function Result({ lottery }) {
   return html`<div class="stack" data-testid="lottery-result" data-outcome=${outcome}>
     <div class=${`result ${outcome}`} role="status"><${Icon} name=${rank ? "star" : "gift"} size=${34} /><strong>${t(`lottery.${outcome}`)}</strong>
       ${outcome !== "notJoined" && html`<p class="quiet">${t(`lottery.${outcome}Text`, { prize: lottery.prize })}</p>`}</div>
+    ${rank && lottery.claim_s > 0 && html`<${Claim} lotteryId=${lottery.lottery_id} fields=${lottery.form} />`}
     <${Winners} lottery=${lottery} />
+    ${lottery.removals > 0 && html`<p class="small quiet">${t("prize.replaced", { n: lottery.removals })}</p>`}
     <${Proof} lottery=${lottery} />
   </div>`;
 }
@@ -123,15 +113,10 @@ export function LuckSheet() {
     <div class="stack">
       <div class="prize"><${Icon} name="gift" size=${40} /><div class="grow"><p class="quiet small">${t("lottery.prize")}</p><h3>${lottery.prize}</h3>
         <p class="small quiet"><span>${t("lottery.winners", { n: lottery.winners_count })}</span> · <span data-testid="lottery-entries">${t("lottery.entries", { n: count(lottery.entries_count ?? 0) })}</span></p></div></div>
-      ${["open", "frozen"].includes(lottery.state) && html`<${Conditions} conditions=${lottery.conditions} /><${Joining} lottery=${lottery} />`}
+      ${["open", "frozen"].includes(lottery.state) && html`<${Checklist} lottery=${lottery} /><${Joining} lottery=${lottery} />`}
       ${lottery.state === "drawn" && html`<${Result} lottery=${lottery} />`}
       ${lottery.state === "void" && html`<p class="notice amber">${t("lottery.void")}</p>`}
       <details class="commitment"><summary>${t("lottery.commitment")}</summary><p class="mono break">seed_hash ${lottery.seed_hash}</p><p class="mono break">rules_hash ${lottery.rules_hash}</p></details>
     </div></${Sheet}>`;
 }
 
-export function WinsList() {
-  if (!wins.value.length) return html`<div class="empty"><${Icon} name="gift" size=${34} /><p>${t("wins.empty")}</p></div>`;
-  return html`<ul class="order-list">${wins.value.map((one) => html`<li key=${one.lottery_id}><button class="order-row" type="button" onClick=${() => (sheetFor.value = one.lottery_id)} data-testid="win-row">
-    <${Icon} name="gift" /><strong class="grow clip">${one.prize}</strong><span class="badge rank">${rankOf(one)}</span></button></li>`)}</ul>`;
-}

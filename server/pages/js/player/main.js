@@ -3,19 +3,32 @@
 import { useRef } from "preact/hooks";
 
 import { t } from "../i18n.js";
+import "../i18n/handouts.js";
+import "../i18n/interact.js";
+import "../i18n/prizes.js";
+import "../i18n/shop.js";
 import { html, mount } from "../ui/html.js";
 import { Toasts } from "../ui/toast.js";
 import { LiveVideo } from "../ui/video.js";
+import { AuctionSheet } from "./auction_view.js";
 import { Announcement, BottomBar, FlyingButton, Menu, MenuButton, SoundButton, TopBar, muted } from "./bars.js";
+import { CartBar, CartSheet } from "./cart_view.js";
 import { CommentField, Talk } from "./chat_view.js";
 import { CouponChoice, CouponDrop } from "./coupons_view.js";
 import { Danmaku } from "./danmaku.js";
+import { Doings } from "./doings.js";
+import { GiftSheet } from "./gift_view.js";
 import { Hearts, like } from "./hearts.js";
 import { client, room, view, wide } from "./live.js";
 import { LoginSheet } from "./login.js";
-import { LuckSheet, LuckyBag } from "./luck_view.js";
-import { OrderSheet, OrdersSheet } from "./orders_view.js";
+import { LuckSheet } from "./luck_view.js";
+import { MySheet } from "./my_view.js";
+import { OrderSheet } from "./order_sheet.js";
+import { PayReminder } from "./orders_view.js";
 import { BagSheet, CardPopup, Shelf } from "./shop_view.js";
+import { PollSheet } from "./polls_view.js";
+import { AskSheet } from "./questions_view.js";
+import { RainSheet, RainStage } from "./rain_view.js";
 import { ReconnectBanner, Standing } from "./standing.js";
 
 const DOUBLE_TAP_MS = 320;
@@ -37,22 +50,22 @@ function Picture() {
 function Stage() {
   return html`<section class="stage">
     <${Picture} /><${Danmaku} />
-    <div class="upper"><${TopBar} /><${ReconnectBanner} /><${Announcement} /><div class="row side-row"><${LuckyBag} /><span class="grow"></span><div class="side-tools"><${SoundButton} /><${FlyingButton} /><${MenuButton} /></div></div><${CouponDrop} /></div>
+    <div class="upper"><${TopBar} /><${ReconnectBanner} /><${Announcement} /><div class="row side-row"><${Doings} /><div class="side-tools"><${SoundButton} /><${FlyingButton} /><${MenuButton} /></div></div><${CouponDrop} /><${PayReminder} /></div>
     <div class="lower">
       <div class="lower-row">${!wide.value && html`<${Talk} />`}<${CardPopup} /></div>
       <${BottomBar} />
     </div>
-    <${Hearts} /><${Standing} />
+    <${RainStage} /><${Hearts} /><${Standing} />
   </section>`;
 }
 
 function Room() {
   document.title = `${room.value?.title || t("app.name")} · ${t("app.name")}`;
   return html`<main class=${`room ${wide.value ? "wide" : "narrow"}`}>
-    ${wide.value && html`<aside class="shelf side" aria-label=${t("bag")}><header class="row apart"><h2>${t("bag")}</h2><span class="badge">${cards.value?.length ?? 0}</span></header><div class="side-body"><${Shelf} /></div></aside>`}
+    ${wide.value && html`<aside class="shelf side" aria-label=${t("bag")}><header class="row apart"><h2>${t("bag")}</h2><span class="badge">${cards.value?.length ?? 0}</span></header><div class="side-body"><${Shelf} /></div><${CartBar} /></aside>`}
     <${Stage} />
     ${wide.value && html`<aside class="talk-side side"><header><h2>${t("comment.list")}</h2></header><${Talk} /><${CommentField} /></aside>`}
-    <${BagSheet} /><${CouponChoice} /><${OrdersSheet} /><${OrderSheet} /><${Menu} /><${LuckSheet} /><${LoginSheet} /><${Toasts} />
+    <${BagSheet} /><${CartSheet} /><${CouponChoice} /><${MySheet} /><${OrderSheet} /><${Menu} /><${LuckSheet} /><${RainSheet} /><${GiftSheet} /><${PollSheet} /><${AuctionSheet} /><${AskSheet} /><${LoginSheet} /><${Toasts} />
   </main>`;
 }
 

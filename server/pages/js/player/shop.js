@@ -1,13 +1,14 @@
 // Buying, as data: which state a card's sale is in for this viewer, asking for a unit, and this viewer's orders.
 
-import { signal } from "@preact/signals-core";
+import { computed, signal } from "@preact/signals-core";
 
 import * as api from "../api.js";
 import { errorText, lang, t } from "../i18n.js";
 import { purchaseKey } from "../liveroom.js";
 import { toast } from "../ui/toast.js";
 import { admissionOf, hasLine, place, refreshPlace, waiting } from "./line.js";
-import { choosing, usable } from "./coupons.js";
+import { worthAsking } from "./benefits.js";
+import { choosing } from "./coupons.js";
 import { cards, client, now, person, view } from "./live.js";
 import { needPerson } from "./login.js";
 
@@ -21,10 +22,14 @@ export const opened = signal(null); // the order shown in the sheet
 export const sales = view.part("sales");
 export const stock = view.part("stock");
 
-const keys = new Map(); // sku → key and coupon of a purchase whose outcome is not known
+const keys = new Map(); // sku → key and benefits of a purchase whose outcome is not known
 const wished = new Set(); // SKUs this viewer was too late for
 
 const UNPAID = new Set(["held", "placed"]);
+const offeredIds = new Set(); // orders that the waitlist made
+
+export const isUnpaid = (order) => UNPAID.has(order.status);
+export const wasOffered = (order) => offeredIds.has(order.order_id);
 
 function ordersOf(skuId, saleId) {
   return orders.value.filter((order) => order.sale_id === saleId && order.lines.some((line) => line.sku_id === skuId));
@@ -73,7 +78,11 @@ export function offer(card, at = now()) {
   return { state: own ?? phase, full, sale, sku, left, order: unpaid ?? paid };
 }
 
-function keep(order) {
+/** The unpaid order that lapses first. */
+export const duty = computed(() => orders.value.filter(isUnpaid).sort((a, b) => payBy(a) - payBy(b)).find((order) => payBy(order) > now()) ?? null);
+
+/** Takes in what is known of an order; older knowledge of it stays where this says nothing. */
+export function keep(order) {
   const known = orders.value.find((one) => one.order_id === order.order_id);
   const merged = { ...known, ...order };
   orders.value = known ? orders.value.map((one) => (one === known ? merged : one)) : [merged, ...orders.value];
@@ -97,39 +106,49 @@ client.on("order.changed", ({ order }) => {
   if (order.status === before) return;
   if (order.status === "paid") toast(t("order.paidToast"), { kind: "good" });
   if (order.status === "expired") toast(t("order.expiredToast"), { kind: "bad" });
+  if (order.status === "refunded") toast(t("order.refundedToast"), { kind: "gold" });
+});
+client.on("refund.decided", ({ request }) => {
+  const mine = orders.value.some((one) => one.order_id === request.order_id);
+  if (mine && request.status !== "withdrawn") toast(t(`refundRequest.told.${request.status}`), { kind: request.status === "approved" ? "good" : "bad" });
 });
 client.on("waitlist.offered", ({ order }) => {
+  offeredIds.add(order.order_id);
   opened.value = keep(order);
   toast(t("waitlist.offered"), { kind: "gold" });
 });
 client.on("stock.returned", ({ sku_id: skuId }) => wished.delete(skuId) && toast(t("sale.back"), { kind: "gold" }));
 
-function asHeld(answer, { sale, sku }) {
-  const line = { sku_id: sku.sku_id, product_id: sku.product_id, title: sku.title, qty: 1, unit_cents: sku.sale_cents };
-  const { order_id, reservation_id, amount_cents, discounts = [], currency, expires_ms, pay_by_ms = null } = answer;
-  return { order_id, reservation_id, amount_cents, discounts, currency, expires_ms, pay_by_ms, sale_id: sale.sale_id, lines: [line], status: "held", created_ms: now(), payment_id: null };
+/** An order as the answer of a purchase tells it, until the server's own word of it comes. */
+export function keepHeld(answer, saleId, lines) {
+  const known = orders.value.find((one) => one.order_id === answer.order_id);
+  const { order_id, reservation_id, amount_cents, discounts = [], currency = "CNY", expires_ms, pay_by_ms = null } = answer;
+  return known ?? keep({ order_id, reservation_id, amount_cents, discounts, currency, expires_ms, pay_by_ms, sale_id: saleId, lines, status: "held", created_ms: now(), payment_id: null });
+}
+
+function oneOf({ sku }) {
+  return [{ sku_id: sku.sku_id, product_id: sku.product_id, title: sku.title, qty: 1, unit_cents: sku.sale_cents }];
 }
 
 /** Asks for one unit. The key is kept until the outcome is known, so that pressing again never buys twice. */
-export async function buy(card, { couponId } = {}) {
+export async function buy(card, { benefits } = {}) {
   if (!(await needPerson())) return;
   const wanted = offer(card);
   if (!wanted || wanted.state !== "buy") return;
   const { sale, sku } = wanted;
-  if (couponId === undefined && !keys.has(sku.sku_id) && usable(sku.sale_cents).length) {
+  if (benefits === undefined && !keys.has(sku.sku_id) && worthAsking(sku.sale_cents)) {
     choosing.value = card;
     return;
   }
-  const { key, coupon } = keys.get(sku.sku_id) ?? { key: purchaseKey(), coupon: couponId && { coupon_id: couponId } };
-  keys.set(sku.sku_id, { key, coupon });
+  const wish = keys.get(sku.sku_id) ?? { key: purchaseKey(), ...benefits };
+  keys.set(sku.sku_id, wish);
   asking.value = { ...asking.value, [sku.sku_id]: true };
   try {
-    const answer = await client.send("sale.buy", { sale_id: sale.sale_id, lines: [{ sku_id: sku.sku_id, qty: 1 }], key, ...coupon, admission: admissionOf(sale.sale_id) });
+    const answer = await client.send("sale.buy", { sale_id: sale.sale_id, lines: [{ sku_id: sku.sku_id, qty: 1 }], ...wish, admission: admissionOf(sale.sale_id) });
     keys.delete(sku.sku_id);
-    const known = orders.value.find((one) => one.order_id === answer.order_id);
-    opened.value = known ?? keep(asHeld(answer, wanted));
+    opened.value = keepHeld(answer, sale.sale_id, oneOf(wanted));
   } catch (error) {
-    refused(error, sku.sku_id);
+    refused(error, sku.sku_id, error.code === "not_eligible" && sale.eligibility?.follower ? t("sale.followFirst") : errorText(error));
     if (error.code === "not_admitted") refreshPlace(sale.sale_id);
   } finally {
     const { [sku.sku_id]: _done, ...others } = asking.value;
@@ -137,10 +156,10 @@ export async function buy(card, { couponId } = {}) {
   }
 }
 
-function refused(error, skuId) {
+function refused(error, skuId, words) {
   if (!["unknown_outcome", "timeout", "connection_lost", "offline"].includes(error.code)) keys.delete(skuId);
   if (error.code === "sold_out") wished.add(skuId);
-  toast(errorText(error), { kind: "bad" });
+  toast(words, { kind: "bad" });
 }
 
 const isOpen = (orderId) => orders.value.some((one) => one.order_id === orderId && one.status !== "held");
@@ -160,11 +179,11 @@ function written(orderId, ms) {
 }
 
 /** Starts (or finds again) the payment of an order; waits while the order is still being written. */
-export async function beginPayment(orderId) {
+export async function beginPayment(orderId, provider) {
   await written(orderId, WRITTEN_MS);
   for (let tries = 1; ; tries += 1) {
     try {
-      return await api.post(`/v1/orders/${encodeURIComponent(orderId)}/pay`, { provider: "sandbox" });
+      return await api.post(`/v1/orders/${encodeURIComponent(orderId)}/pay`, { provider });
     } catch (error) {
       if (error.status !== 404 || tries >= ORDER_TRIES_MAX) throw error;
       await new Promise((resolve) => setTimeout(resolve, ORDER_PAUSE_MS));

@@ -10,7 +10,9 @@ import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { Price } from "../ui/money.js";
 import { Sheet } from "../ui/sheet.js";
+import { AddToCart, CartBar } from "./cart_view.js";
 import { place, joinLine, leaveLine, stopWaiting, waitFor, waiting } from "./line.js";
+import { hold } from "./held.js";
 import { cards, client, ended, now, onShow, wide } from "./live.js";
 import { buy, cardClicked, cardsSeen, numberOf, offer, opened, payBy, titleOf } from "./shop.js";
 
@@ -35,7 +37,7 @@ function pop(productId) {
   popupTimer = setTimeout(dock, POPUP_MS);
 }
 
-client.on("card.shown", ({ card }) => pop(card.product_id));
+client.on("card.shown", ({ card }, event) => hold(event.ts, () => pop(card.product_id)));
 client.on("card.hidden", ({ product_id: id }) => popup.value?.productId === id && dock());
 client.on("sale.phase", ({ sale }) => {
   const card = ["countdown", "live"].includes(sale.phase) && cards.value.find((one) => one.sale_id === sale.sale_id);
@@ -99,6 +101,11 @@ function Picture({ card }) {
   </span>`;
 }
 
+/** For whom the sale is, in a word each, when it is not for everybody. */
+function exclusive({ roles = [], tiers = [], bought_before: bought, follower } = {}) {
+  return [roles.length > 0 && !roles.includes("viewer") && t("sale.for.member"), ...tiers.map((tier) => t("sale.for.tier", { tier })), bought && t("sale.for.bought"), follower && t("sale.for.follower")].filter(Boolean);
+}
+
 function Facts({ card }) {
   const found = offer(card);
   const { left, sku, state } = found ?? {};
@@ -107,6 +114,7 @@ function Facts({ card }) {
     <span class="facts small">
       ${selling && html`<span class="chip red"><${Icon} name="bolt" size=${12} />${t("sale.flash")}</span>`}
       ${state === "buy" && left > 0 && left <= FEW_LEFT && html`<span class="few" data-testid="few-left">${t("card.left", { n: left })}</span>`}
+      ${selling && exclusive(found.sale.eligibility).map((words) => html`<span class="chip gold" key=${words} data-testid="exclusive">${words}</span>`)}
       ${selling && sku.per_user > 0 && html`<span class="quiet">${t("card.limit", { n: sku.per_user })}</span>`}
     </span>`;
 }
@@ -135,7 +143,7 @@ function CardRow({ card }) {
   return html`<li class=${`card-row ${card === onShow.value ? "explaining" : ""}`} data-testid="bag-card" data-product=${card.product_id}>
     <${Picture} card=${card} />
     <div class="card-facts"><h3><span class="card-no num">${numberOf(card)}</span> ${titleOf(card)}</h3><${Facts} card=${card} /></div>
-    <${SaleButton} card=${card} />
+    <div class="card-acts"><${SaleButton} card=${card} /><${AddToCart} card=${card} /></div>
   </li>`;
 }
 
@@ -157,5 +165,5 @@ export function BagButton() {
 
 export function BagSheet() {
   if (!bagOpen.value) return null;
-  return html`<${Sheet} title=${t("bag.title", { n: cards.value.length })} onClose=${() => (bagOpen.value = false)} testid="bag-sheet"><${Shelf} /></${Sheet}>`;
+  return html`<${Sheet} title=${t("bag.title", { n: cards.value.length })} onClose=${() => (bagOpen.value = false)} testid="bag-sheet"><${Shelf} /><${CartBar} /></${Sheet}>`;
 }

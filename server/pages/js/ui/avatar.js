@@ -12,10 +12,11 @@ export function Name({ user }) {
   return html`<span class=${`name ${tint(user.id)}`}>${user.name}</span>`;
 }
 
-/** Host, staff or buyer; nothing for everyone else. */
+/** Host, staff, buyer or member; nothing for everyone else. */
 export function RoleMark({ user }) {
   if (user.role === "host") return html`<span class="chip live mark">${t("role.host")}</span>`;
   if (["assistant", "operator", "admin"].includes(user.role)) return html`<span class="chip mark">${t("role.staff")}</span>`;
   if (user.buyer) return html`<span class="chip gold mark">${t("role.buyer")}</span>`;
+  if (user.role === "member") return html`<span class="chip outline mark">${t("role.member")}</span>`;
   return null;
 }

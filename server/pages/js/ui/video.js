@@ -7,6 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
+import { picture } from "./picture_clock.js";
 
 const RETRY_MS = 4_000;
 
@@ -26,8 +27,10 @@ function attach(video, src, onState) {
   hls.on(Hls.Events.MANIFEST_PARSED, () => video.play().catch(() => onState("paused")));
   hls.loadSource(src);
   hls.attachMedia(video);
+  picture.at = () => hls.playingDate?.getTime() ?? null;
   return () => {
     clearTimeout(timer);
+    picture.at = () => null;
     hls.destroy();
   };
 }
