@@ -1,4 +1,4 @@
-"""What holds for every page: import map, words, vendored files, and that text stays text."""
+"""What holds for every page: import map, vendored files, and that text stays text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ LINES_MAX = 400  # past this a module does more than one thing
 HTML = sorted(PAGES.glob("*.html"))
 SCRIPTS = sorted((PAGES / "js").rglob("*.js"))
 IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-WORD_KEY = re.compile(r'^ {2}"?([A-Za-z0-9_.]+)"?: "', re.MULTILINE)
 
 
 def test_vendored_modules_are_the_listed_ones() -> None:
@@ -46,16 +45,6 @@ def test_text_never_becomes_markup() -> None:
     )
     found = [str(path) for path in SCRIPTS if forbidden.search(path.read_text("utf-8"))]
     assert found == []
-
-
-def test_both_languages_have_the_same_words() -> None:
-    """A key in one dictionary only would show itself raw in the other."""
-    zh, en = (
-        set(WORD_KEY.findall((PAGES / "js" / "i18n" / f"{lang}.js").read_text("utf-8")))
-        for lang in ("zh", "en")
-    )
-    assert len(en) > 100
-    assert zh ^ en == set()
 
 
 def test_scripts_stay_small() -> None:

@@ -40,10 +40,25 @@ export function addWords(more) {
   Object.assign(words.en, more.en);
 }
 
-/** The words for `key`, with `{name}` filled from `params`. An unknown key shows itself. */
+const HOLE = /\{(\w+)(?:\|([^|{}]*)\|([^|{}]*))?\}/g;
+const plurals = { zh: new Intl.PluralRules("zh-CN"), en: new Intl.PluralRules("en-US") };
+
+/**
+ * The words for `key`, with `{name}` filled from `params`, and of `{name|winner|winners}` the form that goes with
+ * that number by the rules of the language. An unknown key shows itself.
+ */
 export function t(key, params = {}) {
   const text = words[lang.value][key] ?? words.en[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => params[name] ?? whole);
+  return text.replace(HOLE, (whole, name, one, other) => {
+    if (one === undefined) return params[name] ?? whole;
+    return isOne(params[name]) ? one : other;
+  });
+}
+
+/** Counts may come written out ("12.3K", "1,234"): those are many. */
+function isOne(n) {
+  const number = Number(n);
+  return Number.isFinite(number) && plurals[lang.value].select(number) === "one";
 }
 
 /** What to tell a person about a failure: by its code, never the server's own message. */

@@ -15,14 +15,21 @@ export function auditState(audit) {
   return audit.balanced ? "balanced" : "broken";
 }
 
+/** Pieces held and sold over all sales: they move with every buy, and light up when they do. */
+function totals(audit) {
+  const skus = (audit?.sales ?? []).flatMap((sale) => sale.skus);
+  return { held: skus.reduce((sum, sku) => sum + sku.held, 0), sold: skus.reduce((sum, sku) => sum + sku.sold, 0) };
+}
+
 const ICONS = { balanced: "check", broken: "alert", unknown: "clock" };
 
 export function AuditLight({ desk }) {
   const [open, setOpen] = useState(false);
   const audit = desk.audit.value;
   const state = auditState(audit);
+  const { held, sold } = totals(audit);
   return html`<button class="light" data-testid="audit-light" data-state=${state} onClick=${() => setOpen(true)} title=${t("console.audit_hint")}>
-      <${Icon} name=${ICONS[state]} size=${14} />${t(`console.audit.${state}`)}</button>
+      <${Icon} name=${ICONS[state]} size=${14} />${t(`console.audit.${state}`)}${audit?.sales.length > 0 && html`<span class="light-sums num wide-only" key=${`${held}.${sold}`} data-testid="audit-sums" data-held=${held} data-sold=${sold}>${t("console.audit_sums", { held: whole(held), sold: whole(sold) })}</span>`}</button>
     ${open && html`<${Account} desk=${desk} audit=${audit} state=${state} onClose=${() => setOpen(false)} />`}`;
 }
 
@@ -32,7 +39,7 @@ function Account({ desk, audit, state, onClose }) {
       <p class="notice ${{ balanced: "green", broken: "red" }[state] ?? "amber"}">${t(`console.audit_says.${state}`)}</p>
       <p class="quiet">${t("console.audit_rule")}</p>
       ${audit?.sales.length === 0 && html`<p class="quiet">${t("console.audit_empty")}</p>`}
-      ${audit?.sales.length > 0 && html`<div class="scroll-x"><table class="table"><thead><tr><th>${t("console.product")}</th>${COLUMNS.map((column) => html`<th class="end">${t(`console.audit_column.${column}`)}</th>`)}<th class="end">${t("console.status")}</th></tr></thead>
+      ${audit?.sales.length > 0 && html`<div class="scroll-x" tabindex="0"><table class="table"><thead><tr><th>${t("console.product")}</th>${COLUMNS.map((column) => html`<th class="end">${t(`console.audit_column.${column}`)}</th>`)}<th class="end">${t("console.status")}</th></tr></thead>
         ${audit.sales.map((sale) => html`<${SaleAccount} key=${sale.sale_id} desk=${desk} sale=${sale} />`)}</table></div>`}
     </div>
   <//>`;

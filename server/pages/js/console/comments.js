@@ -7,6 +7,8 @@ import { t } from "../i18n.js";
 import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { CommentRow } from "./comment_row.js";
+import { Held } from "./held.js";
+import { ModerationButton } from "./moderation.js";
 import { Say } from "./say.js";
 
 const ROWS_MAX = 120; // drawn at once; a moderator reads the newest
@@ -14,7 +16,8 @@ const AT_END_PX = 40;
 
 export function Comments({ desk }) {
   return html`<div class="col talk"><section class="pane" aria-label=${t("console.comments")}>
-    <header><h2>${t("console.comments")}</h2><span class="quiet num push small">${desk.metrics.value ? t("console.comments_n", { n: count(desk.metrics.value.comments) }) : ""}</span></header>
+    <header><h2>${t("console.comments")}</h2><span class="quiet num push small">${desk.metrics.value ? t("console.comments_n", { n: count(desk.metrics.value.comments) }) : ""}</span><${ModerationButton} desk=${desk} /></header>
+    <${Held} desk=${desk} />
     <${Pinned} desk=${desk} />
     <${Stream} desk=${desk} />
     <${Dropped} metrics=${desk.metrics.value} />
@@ -69,8 +72,10 @@ function Dropped({ metrics }) {
   const line = (kind) => {
     const shown = metrics.shown?.[kind] ?? 0;
     const dropped = metrics.dropped?.[kind] ?? 0;
-    const part = shown + dropped ? dropped / (shown + dropped) : 0;
-    return html`<span key=${kind}>${t(`console.kind.${kind}`)} <b>${count(shown)}</b> / <b data-testid="dropped-${kind}">${count(dropped)}</b> (${percent(part, 1)})</span>`;
+    const folded = metrics.folded?.[kind] ?? 0;
+    const received = shown + dropped + folded;
+    const part = received ? dropped / received : 0;
+    return html`<span key=${kind}>${t(`console.kind.${kind}`)} <b>${count(shown)}</b> / <b>${count(received)}</b> · ${t("console.left_out")} <b data-testid="dropped-${kind}">${count(dropped)}</b> (${percent(part, 1)})${folded > 0 && html` · ${t("console.folded")} <b data-testid="folded-${kind}">${count(folded)}</b>`}</span>`;
   };
   return html`<div class="dropped" data-testid="dropped" title=${t("console.dropped_hint")}><span>${t("console.dropped")}</span>${metrics ? kinds.map(line) : "–"}</div>`;
 }

@@ -10,7 +10,15 @@ const WINNERS_MAX = 100;
 const WATCH_S_MAX = 86_400;
 const CLOSES_S = [30, 60, 180, 300, 600];
 const PRIZE_CHARS_MAX = 80;
-const PHRASE_CHARS_MAX = 40;
+export const PHRASE_CHARS_MAX = 40;
+export const TIERS_CHARS_MAX = 200;
+export const TICKS = ["follow", "bought", "present"]; // conditions that are asked for or not
+const HOUR_S = 3_600;
+const CLAIMS_S = [HOUR_S, 24 * HOUR_S, 72 * HOUR_S, 168 * HOUR_S];
+const within = (s) => (s < 24 * HOUR_S ? t("console.prize.hours_n", { n: s / HOUR_S }) : t("console.prize.days_n", { n: s / (24 * HOUR_S) }));
+
+/** The names of member tiers in what was typed. */
+export const tiersOf = (typed) => typed.split(/[,，、\s]+/).filter(Boolean);
 
 /** The command's parameters, or {fault: word key}. */
 export function drawOf(form) {
@@ -21,9 +29,13 @@ export function drawOf(form) {
   if (!prize) return { fault: "console.fault.prize" };
   if (winners === null) return { fault: "console.fault.winners" };
   if (watch === null) return { fault: "console.fault.watch" };
-  const conditions = { ...(phrase && { phrase }), ...(watch && { watch_s: watch }) };
+  const tiers = tiersOf(form.tiers.value);
+  const ticked = Object.fromEntries(TICKS.filter((name) => form[name].checked).map((name) => [name, true]));
+  const conditions = { ...(phrase && { phrase }), ...(watch && { watch_s: watch }), ...(tiers.length && { tiers }), ...ticked };
+  const claim = Number(form.claim.value) ? { claim_s: Number(form.claim.value) } : {};
+  const kind = form.bag.checked ? "bag" : "lottery";
   const close = form.close.value === "manual" ? { manual: true } : { close_ms: Number(form.close.value) * 1_000 };
-  return { params: { winners, prize, conditions, ...close } };
+  return { params: { winners, prize, conditions, kind, ...close, ...claim } };
 }
 
 export function LotteryForm({ desk, onOpened }) {
@@ -42,6 +54,10 @@ export function LotteryForm({ desk, onOpened }) {
     <label class="field w-4 half"><span>${t("console.winners")}</span><input class="input small num" name="winners" inputmode="numeric" defaultValue="3" data-testid="lottery-winners" /></label>
     <label class="field w-8 half"><span>${t("console.phrase")}</span><input class="input small" name="phrase" maxlength=${PHRASE_CHARS_MAX} placeholder=${t("console.optional")} data-testid="lottery-phrase" /></label>
     <label class="field w-4 half"><span>${t("console.watch")}</span><input class="input small num" name="watch" inputmode="numeric" placeholder="0" data-testid="lottery-watch" /></label>
+    <div class="w-12 checks">${TICKS.map((name) => html`<label key=${name}><input type="checkbox" name=${name} data-testid="lottery-${name}" />${t(`console.prize.${name}`)}</label>`)}
+      <label><input type="checkbox" name="bag" data-testid="lottery-bag-kind" />${t("console.prize.bag")}</label></div>
+    <label class="field w-6 half"><span>${t("console.prize.tiers")}</span><input class="input small" name="tiers" maxlength=${TIERS_CHARS_MAX} placeholder=${t("console.prize.tiers_example")} data-testid="lottery-tiers" /></label>
+    <label class="field w-6 half"><span>${t("console.prize.claim")}</span><select class="select small" name="claim" data-testid="lottery-claim"><option value="0">${t("console.prize.no_claim")}</option>${CLAIMS_S.map((s) => html`<option value=${s}>${within(s)}</option>`)}</select></label>
     <label class="field w-6 half"><span>${t("console.closing")}</span><select class="select small" name="close" data-testid="lottery-close">
       <option value="manual">${t("console.by_hand")}</option>${CLOSES_S.map((s) => html`<option value=${s}>${s < 60 ? t("console.seconds_n", { n: s }) : t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
     <div class="w-6 half form-foot"><button class="btn small gold" data-testid="lottery-open">${t("console.lottery_open")}</button></div>

@@ -7,7 +7,7 @@ import { t } from "../i18n.js";
 import { Countdown } from "../ui/countdown.js";
 import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
-import { CouponPanel } from "./coupon_panel.js";
+import { Claims } from "./claims.js";
 import { LotteryForm } from "./lottery_form.js";
 import { Confirm } from "./sale_dialogs.js";
 
@@ -22,20 +22,11 @@ export function byRecency(lotteries) {
 
 export function LotteryPanel({ desk }) {
   const [making, setMaking] = useState(false);
-  const [coupons, setCoupons] = useState(false); // the pane is shared with the other giveaway
   const list = byRecency(desk.lotteries.value);
   const form = making || list.length === 0;
-  return html`<section class="pane area-lottery" aria-label=${t("console.lottery")}>
-    <header><h2>${t(coupons ? "console.coupons" : "console.lottery")}</h2>
-      <button class="btn tiny push" data-testid="coupons-toggle" onClick=${() => setCoupons(!coupons)}>${t(coupons ? "console.lottery" : "console.coupons")}</button>
-      ${!coupons && list.length > 0 && html`<button class="btn tiny ${making ? "on" : ""}" data-testid="lottery-new" aria-pressed=${making} onClick=${() => setMaking(!making)}><${Icon} name="plus" size=${14} />${t("console.lottery_new")}</button>`}
-    </header>
-    ${coupons && html`<div class="pane-body"><${CouponPanel} desk=${desk} /></div>`}
-    <div class="pane-body" hidden=${coupons}>
-      ${form && html`<${LotteryForm} desk=${desk} onOpened=${() => setMaking(false)} />`}
-      ${list.map((one, index) => html`<${Lottery} key=${one.lottery_id} desk=${desk} lottery=${one} first=${index === 0} />`)}
-    </div>
-  </section>`;
+  return html`${list.length > 0 && html`<p class="play-acts"><button class="btn tiny ${making ? "on" : ""}" data-testid="lottery-new" aria-pressed=${making} onClick=${() => setMaking(!making)}><${Icon} name="plus" size=${14} />${t("console.lottery_new")}</button></p>`}
+    ${form && html`<${LotteryForm} desk=${desk} onOpened=${() => setMaking(false)} />`}
+    ${list.map((one, index) => html`<${Lottery} key=${one.lottery_id} desk=${desk} lottery=${one} first=${index === 0} />`)}`;
 }
 
 function Lottery({ desk, lottery, first }) {
@@ -49,19 +40,24 @@ function Lottery({ desk, lottery, first }) {
       <span class="chip ${STATE_CHIP[lottery.state]}" data-testid=${first ? "lottery-state" : undefined} data-state=${lottery.state}>${t(`console.lottery_state.${lottery.state}`)}</span></div>
     <${Conditions} conditions=${lottery.conditions} />
     ${waiting && html`<div class="row apart">
-      <span><b class="entries" data-testid="lottery-entries">${whole(lottery.entries_count)}</b> <span class="quiet">${t("console.entries")}</span></span>
+      <span><b class="entries" data-testid="lottery-entries">${whole(lottery.entries_count)}</b> <span class="quiet">${t("console.entries", { n: lottery.entries_count })}</span></span>
       <span class="row num">${lottery.close_ms && lottery.state === "open" ? html`<span class="quiet">${t("console.closes_in")}</span><b><${Countdown} untilMs=${lottery.close_ms} now=${() => desk.now()} /></b>` : html`<span class="quiet">${t("console.by_hand")}</span>`}
         <button class="btn small gold" data-testid="lottery-draw" onClick=${() => setAsking(true)}>${t("console.draw")}</button></span>
     </div>`}
-    ${lottery.state === "drawn" && html`<${Winners} lottery=${lottery} />`}
+    ${lottery.state === "drawn" && html`<${Winners} lottery=${lottery} /><${Claims} desk=${desk} lottery=${lottery} />`}
     <p class="hash" title=${t("console.seed_hint")}>${t("console.seed")} <span data-testid="seed-hash">${lottery.seed_hash}</span></p>
-    ${asking && html`<${Confirm} title=${t("console.draw")} text=${t("console.draw_text", { n: whole(lottery.entries_count), winners: lottery.winners_count })} action=${t("console.draw_now")} testid="lottery-confirm" onConfirm=${draw} onClose=${() => setAsking(false)} />`}
+    ${asking && html`<${Confirm} title=${t("console.draw")} text=${t("console.draw_text", { n: whole(lottery.entries_count), winners: Math.min(lottery.winners_count, lottery.entries_count) })} action=${t("console.draw_now")} testid="lottery-confirm" onConfirm=${draw} onClose=${() => setAsking(false)} />`}
   </article>`;
 }
 
 function Conditions({ conditions }) {
-  const { phrase, watch_s: watchS } = conditions ?? {};
-  const parts = [phrase && t("console.needs_phrase", { phrase }), watchS && t("console.needs_watch", { n: watchS })].filter(Boolean);
+  const { phrase, watch_s: watchS, tiers, ...ticked } = conditions ?? {};
+  const parts = [
+    phrase && t("console.needs_phrase", { phrase }),
+    watchS && t("console.needs_watch", { n: watchS }),
+    tiers && `${t("console.prize.tiers")} ${tiers.join("/")}`,
+    ...Object.keys(ticked).map((name) => t(`console.prize.${name}`)),
+  ].filter(Boolean);
   return html`<p class="quiet">${parts.length ? parts.join(" · ") : t("console.everyone")}</p>`;
 }
 

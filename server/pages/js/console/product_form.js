@@ -54,7 +54,7 @@ export function ProductForm({ desk, product, onClose }) {
       <label class="field w-6 half"><span>${t("console.price")} ¥</span><input class="input small num" name="price" data-testid="product-price" inputmode="decimal" placeholder="99.00" defaultValue=${textOf(known.price_cents)} required /></label>
       <label class="field w-6 half"><span>${t("console.list_price")} ¥</span><input class="input small num" name="list_price" data-testid="product-list" inputmode="decimal" placeholder=${t("console.optional")} defaultValue=${textOf(known.list_cents)} /></label>
       <label class="field w-12"><span>${t("console.image")}</span><input class="input small" name="image" data-testid="product-image" inputmode="url" placeholder="https://" defaultValue=${known.image ?? ""} /></label>
-      ${fresh && html`<label class="w-12 row"><input type="checkbox" name="show" data-testid="product-show" defaultChecked />${t("console.show_after_save")}</label>`}
+      ${fresh && html`<label class="w-12 check-row"><input type="checkbox" name="show" data-testid="product-show" defaultChecked />${t("console.show_after_save")}</label>`}
       ${fault && html`<p class="w-12 wrong" role="alert">${t(fault)}</p>`}
       <div class="w-12 form-foot">
         <button type="button" class="btn small ghost" onClick=${onClose}>${t("console.cancel")}</button>

@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 import { html } from "../ui/html.js";
 import { Thumb } from "./pictures.js";
 import { centsOf, textOf, wholeOf } from "./money_field.js";
+import { rulesOf, SaleRules } from "./sale_rules.js";
 
 const STOCK_MAX = 1_000_000;
 const PER_USER_MAX = 1_000; // 0 = no limit
@@ -14,8 +15,6 @@ const HOLDS_S = [30, 60, 120, 300, 600, 900];
 const HOLD_S_DEFAULT = 300;
 const DURATION_S_DEFAULT = 600;
 const SKUS_MAX = 20;
-const LINE_RATES = [0, 5, 20, 50, 200, 1_000]; // people let in a second; 0 = no line
-const PUZZLE_BITS = [0, 14, 17]; // about 0.1 s and 1 s of a phone
 
 /** The products that can be sold: those on the shelf first, then those put away. */
 function offerable(desk) {
@@ -45,13 +44,6 @@ export function skuOf(productId, field) {
   return { sku };
 }
 
-/** The door of the sale: a line let in at so many people a second, a puzzle, or neither. */
-function doorOf(form) {
-  const rate = Number(form.line.value);
-  const bits = Number(form.puzzle.value);
-  return { ...(rate && { waiting_room: { rate_per_s: rate } }), ...(bits && { pow: { bits } }) };
-}
-
 export function SaleForm({ desk, onMade }) {
   const products = offerable(desk);
   const [touched, setPicked] = useState(null);
@@ -64,10 +56,12 @@ export function SaleForm({ desk, onMade }) {
     event.preventDefault();
     const form = event.currentTarget;
     const rows = picked.map((id) => skuOf(id, (name) => form.elements[`${name}:${id}`]?.value ?? ""));
-    const wrong = rows.length === 0 ? "console.fault.pick" : rows.find((row) => row.fault)?.fault ?? null;
+    const rules = rulesOf(form, picked);
+    const wrong = rows.length === 0 ? "console.fault.pick" : rows.find((row) => row.fault)?.fault ?? rules.fault ?? null;
     setFault(wrong);
     if (wrong) return;
-    const made = await desk.run("sale.create", { skus: rows.map((row) => row.sku), start: "manual", duration_s: Number(form.duration.value), hold_s: Number(form.hold.value), ...doorOf(form) });
+    const skus = rows.map(({ sku }) => ({ ...sku, channels: rules.channels[sku.product_id] }));
+    const made = await desk.run("sale.create", { skus, start: "manual", duration_s: Number(form.duration.value), hold_s: Number(form.hold.value), ...rules.params });
     if (made) onMade(made.sale_id);
   };
 
@@ -76,11 +70,10 @@ export function SaleForm({ desk, onMade }) {
       <thead><tr><th class="shrink"><span class="sr-only">${t("console.pick")}</span></th><th>${t("console.product")}</th><th>${t("console.stock")}</th><th>${t("console.sale_price")} ¥</th><th>${t("console.list_price")} ¥</th><th>${t("console.per_user")}</th></tr></thead>
       <tbody>${products.map((product) => html`<${Pick} key=${product.product_id} desk=${desk} product=${product} on=${picked.includes(product.product_id)} first=${product.product_id === picked[0]} onToggle=${toggle} />`)}</tbody>
     </table>
+    <${SaleRules} desk=${desk} products=${products.filter((product) => picked.includes(product.product_id))} />
     <div class="grid-form sale-terms">
       <label class="field w-3 half"><span>${t("console.duration")}</span><select class="select small" name="duration" data-testid="sale-duration">${DURATIONS_S.map((s) => html`<option value=${s} selected=${s === DURATION_S_DEFAULT}>${t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
       <label class="field w-3 half"><span>${t("console.hold")}</span><select class="select small" name="hold" data-testid="sale-hold">${HOLDS_S.map((s) => html`<option value=${s} selected=${s === HOLD_S_DEFAULT}>${s < 60 ? t("console.seconds_n", { n: s }) : t("console.minutes_n", { n: s / 60 })}</option>`)}</select></label>
-      <label class="field w-3 half"><span>${t("console.line")}</span><select class="select small" name="line" data-testid="sale-line">${LINE_RATES.map((n) => html`<option value=${n}>${n ? t("console.line_rate_n", { n }) : t("console.line_none")}</option>`)}</select></label>
-      <label class="field w-3 half"><span>${t("console.puzzle")}</span><select class="select small" name="puzzle" data-testid="sale-puzzle">${PUZZLE_BITS.map((n) => html`<option value=${n}>${t(`console.puzzle_${n}`)}</option>`)}</select></label>
       <div class="w-6 form-foot">
         <span class="grow ${fault ? "wrong" : ""}" role=${fault ? "alert" : undefined}>${fault ? t(fault) : t("console.sale_made_hint")}</span>
         <button class="btn small primary" data-testid="sale-create">${t("console.sale_create")}</button>
@@ -94,7 +87,7 @@ function Pick({ desk, product, on, first, onToggle }) {
   const name = desk.titleOf(product);
   const input = (field, value, label, extra = "") => html`<td data-label=${label}><input class="input small num ${extra}" inputmode="decimal" name="${field}:${id}" aria-label="${name} · ${label}" data-testid=${first ? `sale-${field}` : `sale-${field}-${id}`} defaultValue=${value} /></td>`;
   return html`<tr class=${on ? "picked" : ""}>
-    <td class="shrink"><input type="checkbox" checked=${on} aria-label=${t("console.pick_name", { name })} data-testid="sale-pick-${id}" onChange=${() => onToggle(id)} /></td>
+    <td class="shrink"><label class="check-row"><input type="checkbox" checked=${on} aria-label=${t("console.pick_name", { name })} data-testid="sale-pick-${id}" onChange=${() => onToggle(id)} /></label></td>
     <td><div class="row"><${Thumb} item=${product} /><span>${name}</span></div></td>
     ${on
       ? [input("stock", "100", t("console.stock"), "short"), input("price", textOf(product.price_cents), t("console.sale_price")), input("list", textOf(product.list_cents ?? product.price_cents), t("console.list_price")), input("limit", "1", t("console.per_user"), "short")]

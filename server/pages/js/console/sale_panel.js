@@ -33,7 +33,7 @@ export function SalePanel({ desk }) {
   return html`<section class="pane area-sale" aria-label=${t("console.sale")}>
     <header>
       <h2>${t("console.sale")}</h2>
-      <div class="sale-tabs" role="tablist" aria-label=${t("console.sale")}>
+      <div class="sale-tabs scroll-x" role="tablist" aria-label=${t("console.sale")}>
         ${sales.map((sale, index) => html`<button key=${sale.sale_id} role="tab" data-testid="sale-tab-${sale.sale_id}" aria-selected=${!making && sale === current} onClick=${() => choose(sale.sale_id)}>
           ${shortName(desk, sale, index)}<span class="chip ${PHASE_CHIP[sale.phase]}">${t(`console.phase.${sale.phase}`)}</span></button>`)}
       </div>
@@ -67,7 +67,7 @@ function Current({ desk, sale }) {
     <div class="sale-head">
       <span class="chip ${PHASE_CHIP[sale.phase]}"><span class="phase" data-testid="sale-phase" data-phase=${sale.phase}>${t(`console.phase.${sale.phase}`)}</span></span>
       ${sale.paused && html`<span class="chip amber" data-testid="sale-paused">${t("console.paused")}</span>`}
-      <${SaleClock} desk=${desk} sale=${sale} />
+      <${SaleClock} desk=${desk} sale=${sale} /><${Who} sale=${sale} />
       <span class="acts">
         ${sale.phase === "draft" && html`<button class="btn small ghost" data-testid="sale-preheat" onClick=${() => preheat(desk, sale)}>${t("console.preheat")}</button>`}
         ${STARTABLE.has(sale.phase) && html`<button class="btn small primary" data-testid="sale-start" onClick=${() => setDialog("start")}><${Icon} name="bolt" size=${14} />${t("console.start_sale")}</button>`}
@@ -78,6 +78,13 @@ function Current({ desk, sale }) {
     <div class="pane-body"><${LinePanel} desk=${desk} sale=${sale} /><${StockTable} desk=${desk} sale=${sale} /></div>
     ${dialog === "start" && html`<${StartSale} desk=${desk} sale=${sale} onClose=${close} />`}
     ${dialog === "stop" && html`<${StopSale} desk=${desk} sale=${sale} onClose=${close} />`}`;
+}
+
+/** For whom the sale is, when it is not for everybody. */
+function Who({ sale }) {
+  const { roles = [], tiers = [], bought_before: bought, follower } = sale.eligibility ?? {};
+  const words = [...roles.map((role) => t(`console.role.${role}`)), ...tiers, bought && t("console.rules.bought_before"), follower && t("console.rules.follower")].filter(Boolean);
+  return words.length > 0 && html`<span class="chip outline" data-testid="sale-who"><${Icon} name="users" size=${12} />${words.join(" · ")}</span>`;
 }
 
 async function preheat(desk, sale) {

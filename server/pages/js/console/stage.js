@@ -7,9 +7,11 @@ import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { toast } from "../ui/toast.js";
 import { LiveVideo } from "../ui/video.js";
+import { RoomDialog } from "./room_form.js";
 
 const ANNOUNCEMENT_CHARS_MAX = 200;
 const SLOW_MODE_S = [0, 3, 5, 10, 30, 60];
+const UNIQUE_CHAT_S = [0, 5, 10, 30, 60, 300];
 const COMMENTS_PER_USER = [0, 1, 2, 3, 5, 10];
 const CHAT_PER_VIEWER = [0, 5, 10, 15, 20, 30, 50];
 
@@ -46,6 +48,7 @@ function Announcement({ desk }) {
 }
 
 function Settings({ desk }) {
+  const [editing, edit] = useState(false);
   const settings = desk.room.value.settings ?? {};
   const set = async (name, value) => {
     if (await desk.run("room.set", { [name]: value })) toast(t("console.saved"), { kind: "good" });
@@ -53,11 +56,14 @@ function Settings({ desk }) {
   const seconds = (n) => (n ? t("console.seconds_n", { n }) : t("console.off"));
   const perSecond = (n) => (n ? t("console.per_second", { n }) : t("console.no_limit"));
   return html`<section class="pane" aria-label=${t("console.settings")}>
-    <header><h2>${t("console.settings")}</h2></header>
+    <header><h2>${t("console.settings")}</h2><button class="btn tiny push" type="button" onClick=${() => edit(true)} data-testid="room-edit"><${Icon} name="settings" size=${14} />${t("console.room")}</button></header>
+    ${editing && html`<${RoomDialog} desk=${desk} onClose=${() => edit(false)} />`}
     <div class="pane-body padded settings">
       <${Choice} label=${t("console.slow_mode")} testid="set-slow-mode" value=${settings.slow_mode_s ?? 0} options=${SLOW_MODE_S} word=${seconds} onSet=${(n) => set("slow_mode_s", n)} />
+      <${Choice} label=${t("console.unique_chat")} testid="set-unique-chat" value=${settings.unique_chat_s ?? 0} options=${UNIQUE_CHAT_S} word=${seconds} onSet=${(n) => set("unique_chat_s", n)} />
       <${Choice} label=${t("console.per_person")} testid="set-per-user" value=${settings.comments_per_user_per_s ?? 0} options=${COMMENTS_PER_USER} word=${perSecond} onSet=${(n) => set("comments_per_user_per_s", n)} />
       <${Choice} label=${t("console.chat_budget")} testid="set-chat-budget" value=${settings.chat_per_viewer_per_s ?? 0} options=${CHAT_PER_VIEWER} word=${perSecond} onSet=${(n) => set("chat_per_viewer_per_s", n)} />
+      <label class="line"><span>${t("console.synced")}</span><span class="switch"><input type="checkbox" role="switch" checked=${Boolean(settings.synced_popups)} data-testid="set-synced" onChange=${(event) => set("synced_popups", event.currentTarget.checked)} /></span></label>
       <label class="line"><span>${t("console.members_only")}</span><span class="switch"><input type="checkbox" role="switch" checked=${Boolean(settings.followers_only)} data-testid="set-followers-only" onChange=${(event) => set("followers_only", event.currentTarget.checked)} /></span></label>
     </div>
   </section>`;

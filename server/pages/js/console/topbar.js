@@ -6,6 +6,7 @@ import { count, money, whole } from "../format.js";
 import { lang, setLang, t } from "../i18n.js";
 import { html } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
+import { AudienceButton } from "./audience.js";
 import { AuditLight } from "./audit_light.js";
 import { Confirm } from "./sale_dialogs.js";
 
@@ -19,6 +20,7 @@ export function Topbar({ desk }) {
     <${AuditLight} desk=${desk} />
     <${Line} desk=${desk} />
     <span class="acts">
+      <${AudienceButton} desk=${desk} />
       <a class="icon-btn tiny wide-only" href="/screen/${desk.roomId}" target="_blank" rel="noopener" aria-label=${t("console.open_screen")} title=${t("console.open_screen")}><${Icon} name="screen" size=${18} /></a>
       <a class="icon-btn tiny wide-only" href="/room/${desk.roomId}" target="_blank" rel="noopener" aria-label=${t("console.open_room")} title=${t("console.open_room")}><${Icon} name="external" size=${18} /></a>
       <button class="btn tiny ghost" data-testid="lang" lang=${lang.value === "zh" ? "en" : "zh-CN"} onClick=${() => setLang(lang.value === "zh" ? "en" : "zh")}>${lang.value === "zh" ? "EN" : "中文"}</button>
@@ -41,7 +43,7 @@ function Figures({ desk }) {
   return html`<div class="figures">
     <${Figure} value=${whole(desk.online.value)} label=${t("console.online")} testid="online" />
     <${Figure} value=${count(Math.max(desk.peak.value, desk.online.value))} label=${t("console.peak")} testid="peak" tone="wide-only" />
-    <${Figure} value=${count(desk.likes.value)} label=${t("console.likes")} testid="likes" />
+    <${Figure} value=${count(desk.likes.value)} label=${t("console.likes")} testid="likes" tone="wide-only" />
     <${Figure} value=${metrics ? whole(metrics.paid_orders) : "–"} label=${t("console.paid_orders")} testid="paid-orders" />
     <${Figure} value=${metrics ? money(metrics.gmv_cents) : "–"} label=${t("console.gmv")} testid="gmv" tone="money" />
   </div>`;

@@ -27,6 +27,7 @@ export default {
   "screen.on_air": "On air",
   "screen.on_air_empty": "No product on the shelf yet",
   "screen.phase.live": "On sale now",
+  "screen.paused": "Paused",
   "screen.phase.countdown": "Starts in",
   "screen.phase.preheat": "Coming up",
   "screen.phase.explaining": "Being explained",

@@ -27,6 +27,7 @@ export default {
   "screen.on_air": "正在讲解",
   "screen.on_air_empty": "主播还没有上架商品",
   "screen.phase.live": "抢购中",
+  "screen.paused": "已暂停",
   "screen.phase.countdown": "即将开抢",
   "screen.phase.preheat": "即将开抢",
   "screen.phase.explaining": "正在讲解",

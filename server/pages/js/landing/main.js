@@ -10,10 +10,12 @@ import * as session from "../session.js";
 import { html, mount } from "../ui/html.js";
 import { Icon } from "../ui/icons.js";
 import { LiveVideo } from "../ui/video.js";
-import { QrCode } from "./qr.js";
+import { QrCode } from "../ui/qr.js";
 
 const DEMO_ROOM = "demo";
 const REFRESH_MS = 5_000;
+// A moving picture that is not seen, or not wanted, would cost a phone its data and its battery.
+const PREVIEW_SHOWN = "(min-width: 821px) and (prefers-reduced-motion: no-preference)";
 
 const rooms = signal(null);
 const failure = signal(null);
@@ -108,7 +110,13 @@ function HostLogin() {
   </form></section>`;
 }
 
+function Preview() {
+  return html`<a class="preview" href=${roomUrl(demoId())} aria-hidden="true" tabindex="-1"><${LiveVideo} src="/static/sample/live.m3u8" />
+    <span class="chip live preview-live"><span class="dot"></span>${t("live")}</span></a>`;
+}
+
 function Landing() {
+  const [previewed, setPreviewed] = useState(() => matchMedia(PREVIEW_SHOWN).matches);
   document.title = `${t("app.name")} · ${t("landing.tagline")}`;
   useEffect(() => {
     refresh();
@@ -116,12 +124,18 @@ function Landing() {
     const timer = setInterval(() => document.visibilityState === "visible" && refresh(), REFRESH_MS);
     return () => clearInterval(timer);
   }, []);
+  useEffect(() => {
+    const query = matchMedia(PREVIEW_SHOWN);
+    const look = () => setPreviewed(query.matches);
+    query.addEventListener("change", look);
+    return () => query.removeEventListener("change", look);
+  }, []);
   return html`<div class="landing">
     <header class="row apart"><span class="row brand"><img src="/static/sample/logo.svg" width="36" height="36" alt="" />${t("app.name")}</span>
       <button class="btn ghost small" type="button" onClick=${() => setLang(lang.value === "zh" ? "en" : "zh")} data-testid="lang">${t("lang.switch")}</button></header>
     <main>
-      <section class="hero"><div class="hero-words"><h1>${t("landing.tagline")}</h1><${Doors} /></div>
-        <a class="preview" href=${roomUrl(demoId())} aria-hidden="true" tabindex="-1"><${LiveVideo} src="/static/sample/live.m3u8" /><span class="chip live preview-live"><span class="dot"></span>${t("live")}</span></a></section>
+      <section class=${`hero ${previewed ? "" : "plain"}`}><div class="hero-words"><h1>${t("landing.tagline")}</h1><${Doors} /></div>
+        ${previewed && html`<${Preview} />`}</section>
       <div class="grid"><${Rooms} /><${Phone} />${dev.value && html`<${HostLogin} />`}</div>
     </main>
   </div>`;

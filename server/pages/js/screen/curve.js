@@ -40,7 +40,7 @@ function fade(colour) {
 function options(box, { colour, bars, fromZero }) {
   const ink = style(colour);
   return {
-    width: box.clientWidth, height: box.clientHeight, padding: [rem() * 0.5, rem() * 2, 0, 0],
+    width: box.clientWidth, height: box.clientHeight, padding: [rem() * 0.5, rem() * 3, 0, 0], // half of the last label stands right of its line
     cursor: { show: false }, legend: { show: false },
     scales: { x: { time: true }, y: { range: (_plot, low, high) => bounds(low, high, fromZero) } },
     axes: [axis(timesOf, 9, 2.2), axis(wholes, 2.4, 4.2)],

@@ -25,7 +25,7 @@ export function Now({ wall }) {
   if (!item) return html`<section class="tile now" aria-label=${t("screen.on_air")}><h2>${t("screen.on_air")}</h2><div class="body"><${Empty} word="screen.on_air_empty" /></div></section>`;
   const phase = item.sale?.phase ?? item.mode;
   return html`<section class="tile now ${phase === "live" ? "hot" : ""} ${SOON.has(phase) ? "soon" : ""}" aria-label=${t("screen.on_air")} data-testid="on-air" data-phase=${phase}>
-    <h2><span>${t(`screen.phase.${phase}`)}</span><${Clock} wall=${wall} sale=${item.sale} /></h2>
+    <h2><span>${t(`screen.phase.${phase}`)}</span>${item.sale?.paused && html`<span class="paused" data-testid="screen-paused">${t("screen.paused")}</span>`}<${Clock} wall=${wall} sale=${item.sale} /></h2>
     <div class="body"><div class="now-row now-card" key=${item.product_id}>
       ${item.image ? html`<img src=${item.image} alt="" />` : html`<span class="initial" aria-hidden="true">${initial(item.title)}</span>`}
       <div class="words"><h3>${wall.titleOf(item)}</h3><p class="now-price"><b>${money(item.price, item.currency)}</b>${item.list > item.price && html`<s>${money(item.list, item.currency)}</s>`}</p></div>
