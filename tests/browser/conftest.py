@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.house import House, Room
+from tests.browser.house import BANK_SECRET, House, Room
 from tests.browser.people import People, Wardrobe
 from tests.running_server import RunningServer
 
@@ -44,6 +44,7 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
     expect.set_options(timeout=EXPECT_MS)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LIVEROOM_DEV", "1")
+        environment.setenv("LIVEROOM_PAYMENT_SECRET", BANK_SECRET)
         server = RunningServer(tmp_path_factory.mktemp("browser") / "data", "--workers", "2")
     with server:
         yield server

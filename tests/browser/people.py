@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from tests.browser.house import House, Pass, Room
 
@@ -31,13 +31,14 @@ class Wardrobe:
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
-        self._shared: dict[tuple[int, int, str], BrowserContext] = {}
+        self._shared: dict[tuple[int, int, str, bool], BrowserContext] = {}
 
-    def shared(self, size: Size, lang: str) -> BrowserContext:
+    def shared(self, size: Size, lang: str, *, still: bool) -> BrowserContext:
         """For tabs that neither store anything nor have a line of their own to break."""
-        key = (size["width"], size["height"], lang)
+        key = (size["width"], size["height"], lang, still)
         if key not in self._shared:
-            self._shared[key] = self.single(size, lang)
+            motion = {"reduced_motion": "reduce"} if still else {}
+            self._shared[key] = self.single(size, lang, **motion)
         return self._shared[key]
 
     def single(self, size: Size, lang: str, **options: Any) -> BrowserContext:
@@ -69,14 +70,14 @@ class People:
         size: Size = PHONE,
         lang: str = "zh",
         alone: bool = False,
-        **options: Any,
+        still: bool = False,
     ) -> Page:
-        """A page signed in as `who`; `alone`, or with `options`, in a context of its own."""
-        if alone or options:
-            context = self._wardrobe.single(size, lang, **options)
+        """A page signed in as `who`; `alone` in a context of its own, `still` without motion."""
+        if alone:
+            context = self._wardrobe.single(size, lang)
             self._singles.append(context)
         else:
-            context = self._wardrobe.shared(size, lang)
+            context = self._wardrobe.shared(size, lang, still=still)
         page = context.new_page()
         self._watch(page)
         page.goto(self._house.url + path + (f"#token={who.token}" if who else ""))
@@ -137,3 +138,32 @@ def comment(page: Page, text: str) -> None:
     """Write a comment in the player."""
     page.get_by_test_id("comment-input").fill(text)
     page.get_by_test_id("comment-send").click()
+
+
+def sale_button(viewer: Page) -> Locator:
+    """The one in sight: in the bag on a phone, on the shelf beside the picture on a wide screen."""
+    wide = (viewer.viewport_size or PHONE)["width"] >= 1000
+    if not wide and not viewer.get_by_test_id("bag-sheet").is_visible():
+        viewer.get_by_test_id("bag").click()
+    return viewer.get_by_test_id("bag-card").get_by_test_id("sale-state")
+
+
+def expect_state(viewer: Page, state: str) -> Locator:
+    button = sale_button(viewer)
+    expect(button).to_have_attribute("data-state", state)
+    return button
+
+
+def buy_and_pay(viewer: Page) -> None:
+    """Press buy, then pay at the cashier that opens in the room."""
+    sale_button(viewer).get_by_role("button").click()
+    viewer.get_by_test_id("pay-button").click()
+    expect(viewer.get_by_test_id("cashier")).to_have_attribute("data-status", "succeeded")
+
+
+def close_sheets(viewer: Page) -> None:
+    """From the top one down."""
+    sheets = viewer.get_by_role("dialog")
+    for left in range(sheets.count(), 0, -1):
+        viewer.keyboard.press("Escape")
+        expect(sheets).to_have_count(left - 1)

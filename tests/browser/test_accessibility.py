@@ -5,40 +5,22 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.house import Room
 from tests.browser.people import DESK, PHONE, WALL, People, Size
-from tests.browser.test_sale import expect_state
+from tests.browser.tour import AXE, beyond_the_edge, findings
 
-VENDOR = Path(__file__).parent / "vendor"
-AXE = VENDOR / "axe.min.js"
-GRAVE = ("serious", "critical")
 TAP_PX_MIN = 44
 LONG_TITLE = "一个很长很长的直播间标题，长到哪一块手机屏幕都放不下 and then some more in English"
-# Preloading would copy the style sheets into the page, which its policy rightly refuses.
-_RUN_AXE = "axe.run(document, {resultTypes: ['violations'], preload: false})"
 
 
 def test_axe_is_what_the_list_says() -> None:
     """The vendored file is unchanged."""
     digest = hashlib.sha256(AXE.read_bytes()).hexdigest()
-    assert f"`{digest}`" in (VENDOR / "README.md").read_text()
-
-
-def findings(page: Page) -> list[str]:
-    """What axe calls serious or critical, each with the elements."""
-    page.evaluate(AXE.read_text())
-    result = page.evaluate(_RUN_AXE)
-    return [
-        f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
-        for violation in result["violations"]
-        if violation["impact"] in GRAVE
-        for node in violation["nodes"]
-    ]
+    assert f"`{digest}`" in (AXE.parent / "README.md").read_text()
 
 
 def fill(room: Room) -> str:
@@ -52,37 +34,38 @@ def fill(room: Room) -> str:
     return sale_id
 
 
+def play(room: Room) -> dict[str, str]:
+    """Everything at once: a rain that has ended, an auction, a poll, gifts, a question."""
+    packets = {"total_cents": 500, "count": 5, "seconds": 60}
+    rain_id = room.run("rain.start", **packets)["rain_id"]
+    room.run("auction.open", product_id="tea", start_cents=1000, step_cents=500, seconds=600)
+    room.run("poll.open", question="先讲哪个?", options=["乌龙", "普洱"])
+    for title in ("试饮装", "茶样"):
+        room.run("gift.open", title=title, quota=5, conditions={"follow": True, "phrase": "好茶"})
+    room.run("question.ask", by=room.house.admit("阿杰"), text="一罐多少克?")
+    return {"rain_id": rain_id}
+
+
 @pytest.mark.parametrize(("size", "lang"), [(PHONE, "zh"), (DESK, "en")], ids=["phone", "desk"])
-def test_the_player_has_no_serious_finding(
+def test_all_that_is_played_at_once_has_its_place(
     room: Room, people: People, size: Size, lang: str
 ) -> None:
-    """With the card up, and in its sheets."""
+    """Four tiles on the picture, the rest in the menu; a rain that was stopped. Nothing serious."""
     fill(room)
-    viewer = people.viewer(room, "小满", size=size, lang=lang, reduced_motion="reduce")
-    expect(viewer.get_by_test_id("announcement")).to_be_visible()
+    viewer = people.viewer(room, "小满", size=size, lang=lang, still=True)
+    rain_id = play(room)["rain_id"]
+    expect(viewer.get_by_test_id("rain-grab")).to_be_visible()
+    viewer.locator(".rain-away").click()
+    expect(viewer.locator(".tile")).to_have_count(4)
     assert findings(viewer) == []
-    for door, sheet in (("menu", "menu-sheet"), ("lottery-bag", "lottery-sheet")):
-        viewer.get_by_test_id(door).click()
-        expect(viewer.get_by_test_id(sheet)).to_be_visible()
-        assert findings(viewer) == []
-        viewer.keyboard.press("Escape")
-    expect_state(viewer, "buy").get_by_role("button").click()
-    expect(viewer.get_by_test_id("pay-button")).to_be_visible()
-    assert findings(viewer) == []
-
-
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_the_console_has_no_serious_finding(room: Room, people: People, size: Size) -> None:
-    """With a running sale, a draw, comments and an open form."""
-    fill(room)
-    console = people.console(room, size=size, reduced_motion="reduce")
-    expect(console.get_by_test_id("audit-light")).to_have_attribute("data-state", "balanced")
-    assert findings(console) == []
-    if size is PHONE:
-        console.get_by_test_id("tab-shelf").click()
-    console.get_by_test_id("product-add").click()
-    expect(console.get_by_test_id("product-form")).to_be_visible()
-    assert findings(console) == []
+    viewer.get_by_test_id("rain-chip").click()
+    viewer.get_by_test_id("rain-grab").click()
+    room.run("rain.stop", rain_id=rain_id)
+    expect(viewer.get_by_test_id("rain-result")).to_be_visible()
+    viewer.keyboard.press("Escape")
+    viewer.get_by_test_id("menu").click()
+    expect(viewer.get_by_test_id("doing").first).to_be_visible()
+    assert findings(viewer, "[role=dialog]") == []
 
 
 def test_landing_screen_and_cashier_have_no_serious_finding(room: Room, people: People) -> None:
@@ -91,13 +74,13 @@ def test_landing_screen_and_cashier_have_no_serious_finding(room: Room, people: 
     buyer = room.house.admit("小满")
     payment = room.begin_payment(room.buy(sale_id, buyer), buyer)
     for size in (PHONE, DESK):
-        landing = people.open("/", size=size, reduced_motion="reduce")
+        landing = people.open("/", size=size, still=True)
         expect(landing.get_by_test_id("room-row").first).to_be_visible()
         assert findings(landing) == []
-        cashier = people.open(f"/cashier/{payment}", size=size, reduced_motion="reduce")
+        cashier = people.open(f"/cashier/{payment}", size=size, still=True)
         expect(cashier.get_by_test_id("pay-button")).to_be_visible()
         assert findings(cashier) == []
-    screen = people.screen(room, reduced_motion="reduce")
+    screen = people.screen(room, still=True)
     expect(screen.get_by_test_id("comment-flow")).to_be_visible()
     assert findings(screen) == []
 
@@ -163,19 +146,6 @@ _MISSED_TAPS = """(button, size) => {
     return inside && !button.contains(document.elementFromPoint(px, py));
   });
 }"""
-# What is drawn across the left or right edge of the window, or cut off there, without meaning to.
-_BEYOND = """() => [...document.querySelectorAll("body *:not(.sky *, .hearts *, .sr-only, video)")]
-  .filter((one) => {
-    const {left, right, width} = one.getBoundingClientRect();
-    return width > 1 && getComputedStyle(one).visibility === "visible" &&
-      (left < -0.5 || right > innerWidth + 0.5) && !one.closest(".clip, .scroll-x");
-  }).map((one) => `${one.tagName} ${one.className} ${one.textContent.slice(0, 40)}`)"""
-
-
-def beyond_the_edge(page: Page) -> list[str]:
-    """The elements that stick out sideways."""
-    found: list[str] = page.evaluate(_BEYOND)
-    return found
 
 
 def fits(page: Page, size: Size) -> bool:
@@ -193,7 +163,7 @@ def test_nothing_sticks_out_sideways(room: Room, people: People, size: Size) -> 
     pages = [
         people.viewer(room, size=size),
         people.console(room, size=size),
-        people.open("/", size=size),
+        people.open("/", size=size, still=True),
     ]
     expect(pages[2].get_by_test_id("room-row").first).to_be_visible()
     for page in pages:

@@ -15,11 +15,25 @@ NOT_THERE = r"404|WebSocket"
 
 def test_the_landing_page_lists_the_room_and_leads_into_it(room: Room, people: People) -> None:
     """A click on the room and the viewer is in it."""
-    landing = people.open("/")
+    landing = people.open("/", still=True)
     row = landing.locator(f"[data-testid=room-row][data-room={room.room_id}]")
     row.click()
     expect(landing).to_have_url(re.compile(f"/room/{room.room_id}$"))
     expect(landing.get_by_role("heading", level=1)).to_have_text(room.title)
+
+
+def test_only_who_sees_the_picture_loads_it(people: People) -> None:
+    """It stands beside the doors at a desk, unless no motion is wanted."""
+    people.allow("ERR_FAILED")  # the stream's parts are kept away: two busy cores decode slowly
+    landing = people.open("/", size=DESK, still=True)
+    landing.route("**/static/sample/*.ts", lambda route: route.abort())
+    picture = landing.locator("video")
+    expect(landing.get_by_test_id("door-watch")).to_be_visible()
+    expect(picture).to_have_count(0)
+    landing.emulate_media(reduced_motion="no-preference")
+    expect(picture).to_have_count(1)
+    landing.set_viewport_size(PHONE)
+    expect(picture).to_have_count(0)
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
@@ -27,7 +41,7 @@ def test_the_three_doors_lead_to_watch_and_screen_and_host(
     room: Room, people: People, size: Size
 ) -> None:
     """In dev mode the host's door asks for a name and opens the console."""
-    landing = people.open("/", size=size)
+    landing = people.open("/", size=size, still=True)
     expect(landing.get_by_test_id("door-watch")).to_have_attribute("href", re.compile("^/room/"))
     expect(landing.get_by_test_id("door-screen")).to_have_attribute("href", re.compile("^/screen/"))
     landing.get_by_test_id("door-host").click()
@@ -40,7 +54,7 @@ def test_the_three_doors_lead_to_watch_and_screen_and_host(
 
 def test_a_host_opens_a_room_that_was_not_there(people: People) -> None:
     """From the landing page, without a terminal."""
-    landing = people.open("/", size=DESK)
+    landing = people.open("/", size=DESK, still=True)
     landing.get_by_test_id("host-name").fill("阿宁")
     landing.get_by_test_id("host-room").fill("brand-new-room")
     landing.get_by_test_id("host-submit").click()

@@ -50,6 +50,14 @@ def test_no_page_mixes_its_languages(house: House, people: People) -> None:
         assert not HAN.findall(said), f"{page.url}: {HAN.findall(said)}"
         assert not UNTRANSLATED.findall(said), f"{page.url}: {UNTRANSLATED.findall(said)}"
         assert page.locator("html").get_attribute("lang") == "en"
+    pages[0].get_by_test_id("lottery-bag").click()
+    expect(pages[0].get_by_test_id("lottery-sheet")).to_contain_text("1 winner · 0 joined")
+    english.run("comment.delete", comment_id=english.say("Hello there"))
+    console = pages[2]
+    console.get_by_test_id("moderation").click()
+    console.get_by_test_id("moderation-acts").click()
+    expect(console.get_by_test_id("staff-act").first).to_contain_text("Deleted a comment")
+    assert not HAN.findall(words(console).replace("中文", ""))
 
 
 def test_the_player_changes_its_language_and_keeps_it(room: Room, people: People) -> None:

@@ -8,8 +8,7 @@ import time
 from playwright.sync_api import Page, expect
 
 from tests.browser.house import House, Room
-from tests.browser.people import People
-from tests.browser.test_sale import expect_state, sale_button
+from tests.browser.people import People, expect_state, sale_button
 from tests.waiting import until
 
 TRIES_MAX = 16  # the kernel picks the worker: all on one happens once in 65,536 runs

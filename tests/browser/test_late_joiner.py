@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.house import TEA, Room
-from tests.browser.people import DESK, PHONE, People, Size
-from tests.browser.test_sale import expect_state
+from tests.browser.people import DESK, PHONE, People, Size, expect_state
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])

@@ -40,7 +40,7 @@ def test_hearts_rise_and_vanish(room: Room, people: People) -> None:
 
 def test_hearts_stand_still_for_who_asked_for_less_motion(room: Room, people: People) -> None:
     """The like counts, nothing flies."""
-    viewer = people.viewer(room, "小满", reduced_motion="reduce")
+    viewer = people.viewer(room, "小满", still=True)
     viewer.get_by_test_id("like").click()
     expect_likes(viewer, 1)
     expect(viewer.locator(".hearts .heart")).to_have_count(0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
 
 from playwright.sync_api import expect
 
@@ -15,12 +17,21 @@ from tests.waiting import process_runs, until
 BROKEN_LINE = r"WebSocket|ERR_CONNECTION|ERR_INTERNET_DISCONNECTED|Failed to load resource"
 
 
-def kill_all_workers(server: RunningServer) -> None:
-    """As the kernel would; the supervisor starts others."""
+@contextlib.contextmanager
+def without_workers(server: RunningServer) -> Iterator[None]:
+    """All killed, as the kernel would; the supervisor starts others when this is over.
+
+    It is held meanwhile: it has others there faster than a page can be looked at.
+    """
     workers = server.workers
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-    until(lambda: not any(process_runs(pid) for pid in workers))
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not any(process_runs(pid) for pid in workers))
+        yield
+    finally:
+        server.process.send_signal(signal.SIGCONT)
 
 
 def test_a_killed_worker_costs_a_viewer_nothing(
@@ -32,8 +43,8 @@ def test_a_killed_worker_costs_a_viewer_nothing(
     sale_id = room.prepare_sale()
     comment(viewer, "断线之前")
     expect(viewer.locator(".comment-text")).to_have_text(["断线之前"])
-    kill_all_workers(running_server)
-    expect(viewer.get_by_test_id("reconnect-banner")).to_be_visible()
+    with without_workers(running_server):
+        expect(viewer.get_by_test_id("reconnect-banner")).to_be_visible()
     until(lambda: running_server.status("/readyz") == 200)
     room.say("断线之中")
     room.start_sale(sale_id)
