@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from server.lifeline import die_with_parent
 from tests.waiting import process_runs, until
 
 READY_S = 40.0
@@ -28,6 +29,7 @@ class RunningServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),  # a run cut short leaves none behind
             )
         self.url = ""
 

@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestClient
 from redis.asyncio import Redis
 
 from tests.integration.house import House, Place
+from tests.redis_cluster import RedisCluster
 from tests.running_server import RunningServer
 
 Http = TestClient[web.Request, web.Application]
@@ -69,6 +70,17 @@ async def http(house: House, aiohttp_client: Callable[[web.Application], Awaitab
     """A client of a worker's application, served by pytest-aiohttp's own server."""
     worker = await house.worker()
     return await aiohttp_client(worker.app)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """Three primaries; the first of them has a replica. Whoever kills one brings it back."""
+    cluster = RedisCluster(tmp_path_factory.mktemp("redis_cluster"), replicas=1)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture(scope="module")

@@ -62,16 +62,19 @@ class Shop:
         """As an app does: ask again while the answer is "later" or the line is dead."""
         deadline_s = time.monotonic() + patience_s
         while True:
+            pause_s = 0.05
             try:
                 status, body = await self.command(op, sub, role, **params)
                 if "ok" in body:
                     answer: dict[str, Any] = body["ok"]
                     return answer
-                assert status == 503, body
+                assert status in (429, 503), body
+                if status == 429:
+                    pause_s = body["err"]["retry_ms"] / 1000
             except aiohttp.ClientError:
                 pass
             assert time.monotonic() < deadline_s, f"{op} had no answer in {patience_s} s"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause_s)
 
     async def enter(
         self, sub: str, role: str = "viewer", resume: dict[str, Any] | None = None

@@ -184,11 +184,13 @@ async def test_everyone_has_a_pace_of_their_own(place: Place) -> None:
 
 
 async def test_followers_only(place: Place) -> None:
-    """Members and staff still speak."""
+    """Members and staff still speak, and whoever follows the host."""
     await place.do("room.set", followers_only=True)
     lin, mo = await place.enter("lin"), await place.enter("mo", "member")
     assert await lin.refused("comment.send", text="hi") == "forbidden"
     await say(mo, "hi")
+    await lin.do("host.follow")
+    await say(lin, "now I follow")
 
 
 @pytest.mark.parametrize(

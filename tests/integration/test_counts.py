@@ -97,7 +97,7 @@ async def test_a_dead_worker_is_not_online(two_places: Two) -> None:
     await all_read([witness], "online", 4)
     for task in there.worker._loops:  # no more pulses: what a kill -9 looks like from outside
         task.cancel()
-    await witness.until(lambda: witness.state["online"] == 1, "online 1", patience_s=3)
+    await witness.until(lambda: witness.state["online"] == 1, "online 1", TOLD_WITHIN_S)
 
 
 async def test_visitors_are_people_and_entries_are_arrivals(two_places: Two) -> None:
@@ -143,14 +143,66 @@ async def test_watched_time_is_the_servers_and_counts_once(
 
 
 async def test_taps_and_glances_are_counted_for_the_host(place: Place) -> None:
-    """Exposures, clicks and shares reach the room's numbers."""
+    """Exposures, clicks and shares reach the room's numbers; each showing counts once a person."""
     lin, guest = await place.enter("lin"), await place.enter()
-    await lin.do("card.seen", card_ids=["p1", "p2", "p2"])
-    await guest.do("card.click", product_id="p1")
+    for product_id in ("p1", "p2"):
+        await place.do("product.put", product_id=product_id, title=product_id, price_cents=100)
+    await place.do("card.show", product_id="p1", mode="explaining")
+    for _ in range(2):
+        await lin.do("card.seen", card_ids=["p1", "p2", "p2", "unknown"])
+        await guest.do("card.click", product_id="p1")
+    await guest.do("card.click", product_id="unknown")
     await guest.do("share.made", channel="wechat")
 
     async def counted() -> bool:
         _, body = await place.get(f"/v1/rooms/{place.room_id}/metrics")
-        return (body["exposures"], body["clicks"], body["shares"]) == (2, 1, 1)
+        looks = [(p["product_id"], p["exposures"], p["clicks"]) for p in body["products"]]
+        sums = (body["exposures"], body["clicks"], body["shares"])
+        return (sums, looks) == ((2, 1, 1), [("p1", 1, 1), ("p2", 1, 0)])
 
     await eventually(counted)
+
+
+async def test_a_second_showing_counts_anew(place: Place) -> None:
+    """A card that pops up again is a new chance to be seen."""
+    lin = await place.enter("lin")
+    await place.do("product.put", product_id="p1", title="Cup", price_cents=100)
+    for shown in (1, 2):
+        await place.do("card.show", product_id="p1")
+        await lin.until(lambda: lin.state["cards"])
+        await lin.do("card.seen", card_ids=["p1"])
+        assert place.live.counters["exposures"] == shown
+
+
+async def test_traffic_is_told_by_source(two_places: Two) -> None:
+    """Where people came from is kept; a mended line is no new entry, and staff are no visitors."""
+    here, there = two_places
+    lin = await here.knock()
+    entry = {"src": "ad", "channel": "tv", "bucket": "b1", "inviter": "kim"}
+    await lin.hello(here.token("lin"), None, entry=entry)
+    await there.enter("mia")
+    await there.host()
+    lin.cut()
+    await there.enter("lin", resume=lin.position)
+
+    async def counted() -> bool:
+        _, body = await here.get(f"/v1/rooms/{here.room_id}/metrics")
+        sources = {one["name"]: (one["entries"], one["visitors"]) for one in body["sources"]}
+        return (
+            (body["entries"], body["visitors"], sources) == (2, 2, {"ad": (1, 1), "direct": (1, 1)})
+            and body["channels"] == [{"name": "tv", "entries": 1, "visitors": 1}]
+            and body["inviters"] == [{"user_id": "kim", "invited": 1}]
+        )
+
+    await eventually(counted)
+
+
+async def test_a_guest_is_known_again_by_its_device(two_places: Two) -> None:
+    """Watch time survives a lost line; another device, or room, is somebody else."""
+    here, there = two_places
+    ids = []
+    for place, device in ((here, "my-phone"), (there, "my-phone"), (here, "tablet")):
+        guest = await place.knock()
+        ids.append((await guest.hello(None, None, device=device))["user"]["id"])
+    assert ids[0] == ids[1] != ids[2]
+    assert "phone" not in ids[0]

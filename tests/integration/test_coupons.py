@@ -93,6 +93,26 @@ async def test_points_are_spent_at_checkout_and_come_back(place: Place) -> None:
     await eventually(back)
 
 
+async def test_a_paid_order_brings_a_coupon_that_only_its_buyer_hears_of(
+    two_places: tuple[Place, Place],
+) -> None:
+    here, there = two_places
+    sale_id = await a_sale(here)
+    made = await here.do("coupon.drop", title="回购减5", off_cents=500, quota=3, repurchase=True)
+    ann, bob = await there.enter("ann"), await here.enter("bob")
+    held = await buy(here, sale_id, "ann")
+    await pay(here, held["order_id"], "ann")
+    told = (await ann.event("coupon.granted"))["coupon"]
+    assert (told["coupon_id"], told["order_id"]) == (made["coupon_id"], held["order_id"])
+    _, mine = await here.get("/v1/me/coupons", sub="ann")
+    assert [(one["state"], one["expires_ms"]) for one in mine["coupons"]] == [
+        ("claimed", told["expires_ms"])
+    ]
+    again = await buy(there, sale_id, "ann", key="k2", coupon_id=made["coupon_id"])
+    assert again["amount_cents"] == 2400
+    assert bob.of("coupon.granted") == []
+
+
 async def test_tasks_are_judged_by_the_server(place: Place) -> None:
     """A comment before the drop does not count, one after it does; watching takes its time."""
     ann = await place.enter("ann")

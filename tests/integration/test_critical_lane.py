@@ -79,7 +79,9 @@ async def test_a_short_absence_costs_nothing(two_places: Two, at_other_worker: b
     await here.do("card.show", product_id="p1")
     await there.do("announce", text="while you were out")
     await caught_up([witness], 5)
-    again = await (there if at_other_worker else here).enter("lin", resume=lin.position)
+    place = there if at_other_worker else here
+    await until_async(lambda: place.live.shown_seq == 5)  # a tick of the other's own
+    again = await place.enter("lin", resume=lin.position)
     assert again.welcome["recovered"] is True
     assert [event["seq"] for event in again.welcome["events"]] == [4, 5]
     await here.do("announce", text="welcome back")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import redis
 
 import server.embedded as embedded
-from server.embedded import EmbeddedRedis, EmbeddedRedisError, answers_ping
+from server.embedded import EmbeddedRedis, EmbeddedRedisError, answers_ping, socket_path
+from server.given_redis import UnfitRedis, check
 from tests.waiting import process_runs, until
 
 HOLDER = """
@@ -56,11 +59,12 @@ def test_revivals_back_off(tmp_path: Path) -> None:
     server = EmbeddedRedis.start(tmp_path)
     os.kill(server.pid, signal.SIGKILL)
     until(lambda: not server.alive())
-    assert server.revive()
+    died_s = time.monotonic()
+    assert server.revive(died_s)
     os.kill(server.pid, signal.SIGKILL)
     until(lambda: not server.alive())
-    assert not server.revive()
-    until(server.revive)
+    assert not server.revive(died_s + embedded.BACKOFF_FIRST_S)
+    assert server.revive(died_s + embedded.BACKOFF_MAX_S)
     server.stop()
 
 
@@ -97,7 +101,7 @@ def test_it_dies_with_its_parent_and_can_be_started_anew(tmp_path: Path) -> None
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    redis.Redis(unix_socket_path=str(tmp_path / "redis/redis.sock")).set("kept", 1)
+    redis.Redis(unix_socket_path=str(socket_path(tmp_path / "redis"))).set("kept", 1)
     parent.kill()
     parent.wait()
     parent.stdout.close()
@@ -134,14 +138,30 @@ def test_without_any_redis_the_error_says_what_to_do(monkeypatch: pytest.MonkeyP
         embedded.find_server_binary()
 
 
-def test_an_old_redis_on_the_path_is_refused(
+def test_a_given_redis_that_logs_its_scripts_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Older than 6.2 lacks commands that the scripts use."""
+    """Cut short or promoted, a 6.2 would still know them, and its loss go unnoticed."""
+    holder = EmbeddedRedis.start(tmp_path)
+    try:
+        address = f"unix://{holder.socket}"
+        check(address)
+        monkeypatch.setattr(redis.Redis, "info", lambda *_: {"redis_version": "6.2.14"})
+        with pytest.raises(UnfitRedis, match=r"6\.2\.14 is older than 7\.0"):
+            check(address)
+    finally:
+        holder.stop()
+
+
+@pytest.mark.parametrize("version", ["5.0.14", "6.2.14"])
+def test_an_old_redis_on_the_path_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """One that logs its scripts would not forget them with the end of its log."""
     program = tmp_path / "redis-server"
-    program.write_text("#!/bin/sh\necho 'Redis server v=5.0.14 sha=0'\n")
+    program.write_text(f"#!/bin/sh\necho 'Redis server v={version} sha=0'\n")
     program.chmod(0o755)
     monkeypatch.setattr(embedded, "_wheel_binary", lambda: None)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    with pytest.raises(EmbeddedRedisError, match=r"5\.0\.14, older than 6\.2"):
+    with pytest.raises(EmbeddedRedisError, match=rf"{re.escape(version)}, older than 7\.0"):
         embedded.find_server_binary()

@@ -37,7 +37,7 @@ async def test_a_token_names_its_bearer(place: Place, codec: str) -> None:
     )
     await visitor.send({"id": 9, "op": "hello", "token": token, "user": {"role": "admin"}})
     reply = await visitor.reply(9)
-    assert reply["ok"]["user"] == {"id": "lin", "name": "林", "role": "member"}
+    assert reply["ok"]["user"] == {"id": "lin", "name": "林", "role": "member", "following": False}
 
 
 async def test_a_socket_without_subprotocol_speaks_json(place: Place) -> None:

@@ -31,7 +31,8 @@ async def create(
 
 async def buy(visitor: Visitor, sale_id: str, **more: Any) -> str:
     """`held`, or the refusal's code."""
-    reply = await visitor.ask("sale.buy", sale_id=sale_id, lines=LINE, key="k", **more)
+    asked = {"sale_id": sale_id, "lines": LINE, "key": "k", **more}
+    reply = await visitor.ask("sale.buy", **asked)
     return str(reply["ok"]["status"] if "ok" in reply else reply["err"]["code"])
 
 
@@ -47,6 +48,20 @@ async def turn(visitor: Visitor) -> str:
     """The admission, once it was pushed."""
     await visitor.until(lambda: any(d["admitted"] for d in visitor.of("queue.moved")), "a turn")
     return next(str(d["admission"]) for d in visitor.of("queue.moved") if d["admitted"])
+
+
+async def test_a_sale_asked_for_again_keeps_its_door(place: Place) -> None:
+    """The same is answered as made, with the first seed; another door is another sale."""
+    line = {"waiting_room": {"rate_per_s": 20}}
+    sale_id = await create(place, **line)
+    door = await place.worker.services.waiting_room.door(sale_id)
+    assert door is not None
+    assert await create(place, **line) == sale_id
+    for other in ({}, {"waiting_room": {"rate_per_s": 21}}):
+        with pytest.raises(AssertionError, match="conflict"):
+            await create(place, **other)
+    viewer = await place.enter()
+    assert viewer.state["sales"][sale_id]["door"] == door.to_wire()
 
 
 async def test_from_the_line_to_a_bought_unit(two_places: Two) -> None:
@@ -66,6 +81,8 @@ async def test_from_the_line_to_a_bought_unit(two_places: Two) -> None:
     assert await buy(bob, sale_id, admission=token) == "not_admitted"
     assert await buy_by_cart(bob, sale_id) == "not_admitted", "a cart is no way round the line"
     assert await buy(ann, sale_id, admission=token) == "held"
+    assert await buy(ann, sale_id) == "held", "an answer that was given is given again"
+    assert await buy(ann, sale_id, key="other") == "not_admitted"
     assert await buy(bob, sale_id, admission=await turn(bob)) == "held"
     status, proof = await there.get(f"/v1/sales/{sale_id}/shuffle")
     assert (status, proof["early"]) == (200, 2)

@@ -80,6 +80,24 @@ async def test_a_room_that_nobody_holds_comes_from_sql(
     assert [card["product_id"] for card in lin.state["cards"]] == ["tea"]
 
 
+async def test_open_questions_come_back(redis: Redis, two_places: tuple[Place, Place]) -> None:
+    """On every screen, with their votes; also when the room itself was not lost."""
+    here, there = two_places
+    lin, kim = await here.enter("lin"), await there.enter("kim")
+    first = (await lin.do("question.ask", text="保温吗?"))["question_id"]
+    await kim.do("question.vote", question_id=first)
+    await kim.until(lambda: [q["votes"] for q in kim.state["questions"]["top"]] == [2])
+    await redis.flushall()
+    assert await kim.closed() == 4009
+    again = await back(kim, there, "kim")
+    await again.until(lambda: [q["votes"] for q in again.state["questions"]["top"]] == [2])
+    assert (await again.do("question.vote", question_id=first))["votes"] == 2
+    shown = again.state["questions"]["rev"]
+    await redis.delete(*[key async for key in redis.scan_iter("room:*:question*")])
+    await again.until(lambda: again.state["questions"]["rev"] > shown, "put back")
+    assert [q["votes"] for q in again.state["questions"]["top"]] == [2]
+
+
 async def test_a_slow_answer_is_not_a_loss(
     two_places: tuple[Place, Place], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -245,7 +245,7 @@ async def test_a_draw_is_finished_after_a_crash(house: House) -> None:
     lottery_id = opened["lottery_id"]
     for number in range(9):
         await here.command("lottery.join", sub=f"u{number}", role="viewer", lottery_id=lottery_id)
-    giveaways, hub = first.services.giveaways, first.services.hub
+    giveaways, hub = first.services.activities.giveaways, first.services.hub
     await first.clock.stop()  # the duties die with the worker
     await giveaways._lotteries.schedule(here.room_id, lottery_id, 1)
     await giveaways.freeze(here.live.replica, lottery_id, hub.now_ms())
@@ -263,3 +263,81 @@ async def test_a_draw_is_finished_after_a_crash(house: House) -> None:
     assert proof["entries_root"] == frozen["entries_root"]
     await lin.until(lambda: lin.state["lotteries"][lottery_id]["state"] == "drawn")
     assert len(lin.state["lotteries"][lottery_id]["winners"]) == 2
+
+
+async def test_conditions_are_judged_by_the_server_and_shown_as_a_checklist(
+    two_places: Two,
+) -> None:
+    """Follow, tier, and the phrase said in a comment, which enters by itself."""
+    here, there = two_places
+    asked = {"phrase": "好运", "follow": True, "tiers": ["gold"], "bought": False}
+    opened = await here.do(
+        "lottery.open", kind="bag", winners=1, prize="茶", manual=True, conditions=asked
+    )
+    lottery_id = opened["lottery_id"]
+    gold = there.worker.services.tokens.mint(
+        sub="lin", role="viewer", tier="gold", ttl_s=60, now_ms=there.worker.services.hub.now_ms()
+    )
+    lin = await there.knock()
+    await lin.hello(gold, None)
+    await lin.until(lambda: lottery_id in lin.state["lotteries"])
+    assert lin.state["lotteries"][lottery_id]["kind"] == "bag"
+
+    async def lacking() -> list[str]:
+        status = await lin.do("lottery.status", lottery_id=lottery_id)
+        assert status["qualified"] == all(each["met"] for each in status["conditions"])
+        return [each["condition"] for each in status["conditions"] if not each["met"]]
+
+    assert await lacking() == ["phrase", "follow"]
+    await lin.do("comment.send", text=" 好运 ")
+    assert await lacking() == ["follow"]
+    reply = await lin.ask("lottery.join", lottery_id=lottery_id)
+    told = {each["condition"]: each["met"] for each in reply["err"]["details"]["conditions"]}
+    assert told == {"phrase": True, "follow": False, "tiers": True}
+    await lin.do("host.follow")
+    await lin.do("comment.send", text="好运")
+    joined = await lin.event("lottery.joined")
+    assert (await lin.do("lottery.join", lottery_id=lottery_id))["receipt"] == joined["receipt"]
+    assert (await lin.do("lottery.status", lottery_id=lottery_id))["receipt"] == joined["receipt"]
+    status, body = await here.command("lottery.open", winners=1, prize="x", manual=True)
+    assert (status, body["err"]["code"]) == (409, "conflict")
+    await here.do("room.set", lotteries_at_once=2)
+    await here.do("lottery.open", winners=1, prize="x", manual=True)
+
+
+async def test_a_prize_is_claimed_or_passed_on_by_rank(two_places: Two) -> None:
+    """Three enter; who is disqualified or late is replaced, and the proof shows it."""
+    here, there = two_places
+    opened = await here.do(
+        "lottery.open", winners=1, prize="tea", manual=True, claim_s=3, form=["name", "size"]
+    )
+    lottery_id = opened["lottery_id"]
+    people = {sub: await there.enter(sub) for sub in ("lin", "kim", "jo")}
+    for person in people.values():
+        await person.do("lottery.join", lottery_id=lottery_id)
+    first = (await here.do("lottery.draw", lottery_id=lottery_id))["winners"][0]["user_id"]
+    won = await people[first].event("won")
+    assert (won["rank"], won["form"]) == (1, ["name", "size"])
+    await here.do("lottery.disqualify", lottery_id=lottery_id, user_id=first, reason="staff")
+    second = (await people[first].event("lottery.redrawn"))["winner"]["user_id"]
+    assert (await people[second].event("won"))["rank"] == 2
+    third = (await people[first].event("lottery.redrawn", 2))["winner"]["user_id"]
+    form = {"name": "=1+1", "size": "M"}
+    await people[third].do("lottery.claim", lottery_id=lottery_id, form=form)
+    assert (
+        await people[first].refused("lottery.claim", lottery_id=lottery_id, form=form) == "closed"
+    )
+    proof = await proof_of(here, lottery_id)
+    assert [redraw["reason"] for redraw in proof["redraws"]] == ["disqualified", "unclaimed"]
+    check(proof, opened)
+    path = f"/v1/rooms/{here.room_id}/lotteries/{lottery_id}/claims"
+    _, body = await here.get(path, sub="host", role="host")
+    assert [claim["state"] for claim in body["claims"]] == ["disqualified", "unclaimed", "claimed"]
+    assert body["claims"][2]["form"] == form
+    assert body["claims"][0]["note"] == "staff"
+    assert (await here.get(path, sub="help", role="assistant"))[0] == 403
+    headers = here.bearer("host", "host")
+    async with here.house.session.get(f"{here.url}{path}.csv", headers=headers) as answer:
+        assert "'=1+1,M" in (await answer.read()).decode()
+    _, mine = await here.get("/v1/me/wins", sub=third)
+    assert mine["wins"][0]["claim"]["form"] == form

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from flash_sale.payments import Payment
+from flash_sale.providers.sandbox import SandboxProvider
+from flash_sale.refunds import Refund, RefundStatus
 from tests.flash_sale import gateways
 from tests.flash_sale.gateways import AlipayGateway, StripeGateway, WechatGateway
 from tests.integration.house import House, Place, eventually
@@ -128,6 +131,7 @@ async def test_staff_refund_and_the_buyer_hears_of_it(place: Place) -> None:
         "key": "r1",
     }
     assert (await place.post(path, part, sub="ann"))[0] == 403
+    assert (await place.post(path, part, sub="eve"))[0] == 404
     assert (await place.post(path, part, sub=None))[0] == 401
     for _ in range(2):
         status, body = await place.post(path, part, role="host")
@@ -153,6 +157,81 @@ async def test_staff_refund_and_the_buyer_hears_of_it(place: Place) -> None:
     _, body = await place.get(f"{path}s", sub="ann")
     assert [refund["amount_cents"] for refund in body["refunds"]] == [500, 500]
     assert (await place.get(f"{path}s", sub="eve"))[0] == 404
+
+
+async def test_staff_give_the_coupon_back_with_the_money(place: Place) -> None:
+    """Asked for by a buyer it is refused; decided by staff, the coupon is the buyer's again."""
+    sale_id = await open_sale(place)
+    terms = {"title": "1 off", "quota": 5, "off_cents": 100, "threshold_cents": 500}
+    coupon_id = (await place.do("coupon.drop", **terms))["coupon_id"]
+    status, body = await place.command(
+        "coupon.claim", sub="ann", role="viewer", coupon_id=coupon_id
+    )
+    assert status == 200, body
+    wish = {"sale_id": sale_id, "lines": LINES, "key": "k1", "coupon_id": coupon_id}
+    status, body = await place.command("sale.buy", sub="ann", role="viewer", **wish)
+    assert (status, body["ok"]["amount_cents"]) == (200, 900)
+    order_id = str(body["ok"]["order_id"])
+    await press(place, await bill(place, order_id))
+    await is_paid(place, order_id)
+
+    async def state() -> str:
+        _, owned = await place.get("/v1/me/coupons", sub="ann")
+        return str(owned["coupons"][0]["state"])
+
+    assert await state() == "used"
+    path, ask = f"/v1/orders/{order_id}/refund", {"reason": "damaged", "key": "r1"}
+    assert (await place.post(path, {**ask, "return_coupons": True}, sub="ann"))[0] == 403
+    status, body = await place.post(path, ask, sub="ann")
+    assert status == 202, body
+    path = f"/v1/refund-requests/{body['request']['request_id']}/approve"
+    for _ in range(2):
+        status, body = await place.post(path, {"return_coupons": True}, role="host")
+        assert (status, body["refund"]["coupons"]) == (200, "returned"), body
+        assert await state() == "claimed"
+    assert (await place.post(path, {}, role="host"))[0] == 409
+
+
+async def test_a_buyer_asks_and_staff_on_another_worker_answer(
+    two_places: tuple[Place, Place],
+) -> None:
+    here, there = two_places
+    order_id = await paid(here)
+    await is_paid(here, order_id)
+    host, ann = await there.enter("host", role="host"), await there.enter("ann")
+    path = f"/v1/orders/{order_id}/refund"
+    wish = {"reason": "damaged", "note": " torn ", "lines": [{"sku_id": "k1", "qty": 1}]}
+    status, body = await here.post(path, {**wish, "key": "w1"}, sub="ann")
+    assert (status, body["order"]["status"]) == (202, "paid")
+    asked = body["request"]
+    assert (asked["status"], asked["amount_cents"], asked["note"]) == ("open", 500, "torn")
+    assert (await here.post(path, {**wish, "key": "w1"}, sub="ann"))[1]["request"] == asked
+    assert (await here.post(path, {**wish, "key": "w2"}, sub="ann"))[0] == 409
+    assert (await host.event("refund.requested"))["request"]["request_id"] == asked["request_id"]
+    listing = f"/v1/rooms/{here.room_id}/refunds/requested"
+    assert (await there.get(listing, sub="ann"))[0] == 403
+    _, body = await there.get(listing, sub="host", role="host")
+    assert [one["request_id"] for one in body["requests"]] == [asked["request_id"]]
+    door = f"/v1/refund-requests/{asked['request_id']}"
+    for act in ("approve", "refuse"):
+        assert (await there.post(f"{door}/{act}", {"answer": "no"}, sub="ann"))[0] == 403
+    assert (await there.post(f"{door}/withdraw", {}, sub="eve"))[0] == 404
+    for _ in range(2):
+        status, body = await there.post(f"{door}/approve", {"restock": True}, role="host")
+        assert (status, body["request"]["status"]) == (200, "approved"), body
+        assert (body["refund"]["amount_cents"], body["refund"]["stock"]) == (500, "returned")
+    assert (await ann.event("refund.decided"))["request"]["status"] == "approved"
+    assert (await there.post(f"{door}/refuse", {"answer": "no"}, role="host"))[0] == 409
+    _, body = await here.post(path, {"reason": "changed_mind", "key": "w3"}, sub="ann")
+    door = f"/v1/refund-requests/{body['request']['request_id']}"
+    status, body = await there.post(f"{door}/refuse", {"answer": "已拆封"}, role="host")
+    assert (status, body["request"]["answer"]) == (200, "已拆封")
+    _, body = await here.get(f"{path}s", sub="ann")
+    assert [one["status"] for one in body["requests"]] == ["approved", "refused"]
+    assert [one["amount_cents"] for one in body["refunds"]] == [500]
+    log = f"/v1/rooms/{here.room_id}/staff-acts"
+    _, body = await here.get(log, sub="host", role="host")
+    assert {"refund.approve", "refund.refuse"} <= {act["op"] for act in body["acts"]}
 
 
 async def test_staff_of_another_room_see_no_such_order(place: Place) -> None:
@@ -205,3 +284,36 @@ async def test_providers_get_the_answers_they_want_and_play_money_is_closed(hous
     url = f"{place.url}/v1/payments/wechat/callback"
     async with house.session.post(url, data=b"{}", headers={}) as answer:
         assert answer.status == 401
+
+
+async def test_a_refused_refund_waits_for_a_person(
+    two_places: tuple[Place, Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staff on every worker are alerted; the list empties once somebody has seen to it."""
+    here, there = two_places
+
+    async def refuse(self: SandboxProvider, refund: Refund, payment: Payment) -> RefundStatus:
+        return RefundStatus.FAILED
+
+    monkeypatch.setattr(SandboxProvider, "refund", refuse)
+    order_id = await paid(here)
+    await is_paid(here, order_id)
+    host, ann = await there.enter("host", role="host"), await there.enter("ann")
+    asked = {"reason": "damaged", "key": "r1"}
+    _, body = await here.post(f"/v1/orders/{order_id}/refund", asked, role="host")
+    refund_id = body["refund"]["refund_id"]
+    assert body["refund"]["status"] == "failed"
+    assert (await host.event("refund.failed"))["refund"]["refund_id"] == refund_id
+    assert ann.of("refund.failed") == []
+    listing = f"/v1/rooms/{here.room_id}/refunds/failed"
+    assert (await here.get(listing, sub="ann", role="viewer"))[0] == 403
+    _, body = await there.get(listing, sub="host", role="host")
+    assert [refund["refund_id"] for refund in body["refunds"]] == [refund_id]
+    settle, note = f"/v1/refunds/{refund_id}/settle", {"note": "by bank transfer"}
+    assert (await there.post(settle, note, sub="ann"))[0] == 403
+    assert (await there.post(settle, {"note": ""}, role="host"))[0] == 400
+    for place in (here, there):
+        status, body = await place.post(settle, note, role="host")
+        assert (status, body["refund"]["status"]) == (200, "settled")
+    assert (await here.get(listing, sub="host", role="host"))[1] == {"refunds": []}
+    assert await status_of(here, order_id) == "refunded"

@@ -6,14 +6,16 @@ import asyncio
 import itertools
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import aiohttp
 import pytest
 
+from room.verifier import verify
 from tests.integration.conftest import Servers
-from tests.integration.house import JWT_SECRET, PAYMENT_SECRET
+from tests.integration.house import JWT_SECRET, PAYMENT_SECRET, eventually
 from tests.integration.processes import Shop, story
 from tests.integration.visitor import Visitor
 from tests.waiting import process_runs, until_async
@@ -101,6 +103,33 @@ async def _is_lost(viewer: Visitor) -> bool:
     return False
 
 
+async def test_viewers_of_a_killed_worker_are_uncounted(
+    shop: Shop, record_property: Callable[[str, object], None]
+) -> None:
+    """kill -9, nobody comes back: the other worker tells the right number, once and for good.
+
+    Waited for, not timed: that it takes two seconds at most is held by the server's own constants
+    and clock in `tests/contracts/room/test_presence_window.py`. How long it took here, by the stamp
+    of the tick that told it, is in the report.
+    """
+    viewers = [await shop.enter(f"v{number}") for number in range(12)]
+    for viewer in viewers:
+        await viewer.until(lambda v=viewer: v.state["online"] == len(viewers), "everybody")
+    victim = shop.server.workers[0]
+    killed_ms = time.time_ns() // 1_000_000
+    os.kill(victim, signal.SIGKILL)
+    staying = [viewer for viewer in viewers if not await _is_lost(viewer)]
+    assert 0 < len(staying) < len(viewers), "connections are not spread over the workers"
+    for viewer in staying:
+        await viewer.until(lambda v=viewer: v.state["online"] == len(staying), "those who stayed")
+    took_ms = max(viewer.state["server_ms"] for viewer in staying) - killed_ms
+    record_property("uncounted_after_ms", took_ms)
+    print(f"uncounted after {took_ms} ms")  # noqa: T201 - shown by pytest -s and on failure
+    late = await shop.enter("late")
+    for viewer in (*staying, late):
+        await viewer.until(lambda v=viewer: v.state["online"] == len(staying) + 1, "one more")
+
+
 async def test_workers_killed_during_a_sale_lose_and_double_nothing(shop: Shop) -> None:
     """Every acknowledged reservation exists once; the rest can still be sold, and no more."""
     await sale_of(shop, stock=30)
@@ -114,6 +143,49 @@ async def test_workers_killed_during_a_sale_lose_and_double_nothing(shop: Shop) 
     assert await asyncio.gather(*(buy(shop, f"u{n}") for n in range(30))) == held
     sku = await audited(shop)
     assert (sku["available"], sku["held"] + sku["sold"]) == (0, 30)
+
+
+async def test_a_rain_survives_the_death_of_a_worker_and_of_redis(shop: Shop) -> None:
+    """kill -9 of both while forty grab: everybody keeps their amount, and every cent is there."""
+    total, packets = 600, 40
+    rain = await shop.insist("rain.start", total_cents=total, count=packets, seconds=600)
+    rain_id, witness = rain["rain_id"], await shop.enter("witness")
+
+    async def grab(number: int) -> dict[str, Any]:
+        return await shop.insist("rain.grab", f"g{number}", "viewer", rain_id=rain_id)
+
+    got = await asyncio.gather(*(grab(number) for number in range(10)))
+    grabbing = [asyncio.create_task(grab(number)) for number in range(packets)]
+    os.kill(shop.server.workers[0], signal.SIGKILL)
+    os.kill(shop.server.redis[0], signal.SIGKILL)
+    answers = await asyncio.gather(*grabbing)
+    assert answers[:10] == got
+    assert sum(answer["amount_cents"] for answer in answers) == total
+
+    async def ended() -> dict[str, Any] | None:
+        status, proof = await shop.get(f"/v1/rains/{rain_id}")
+        return proof if status == 200 and proof["state"] == "ended" else None
+
+    proof = await _first(ended)
+    assert all(check.ok for check in verify(proof))
+    paid = {claim["user_id"]: claim["amount_cents"] for claim in proof["claims"]}
+    assert paid == {f"g{n}": answer["amount_cents"] for n, answer in enumerate(answers)}
+    back = witness if not await _is_lost(witness) else await shop.return_of(witness, "witness")
+    await back.until(lambda: back.state["rain"]["state"] == "ended")
+    told = [event for event in story(witness, back) if event["t"] == "rain.ended"]
+    assert len({event["seq"] for event in told}) == 1
+
+
+async def _first(ask: Callable[[], Awaitable[dict[str, Any] | None]]) -> dict[str, Any]:
+    """The first answer that is one."""
+    found: dict[str, Any] = {}
+
+    async def answered() -> bool:
+        found.update(await ask() or {})
+        return bool(found)
+
+    await eventually(answered)
+    return found
 
 
 async def test_a_killed_redis_is_back_with_everything(shop: Shop) -> None:

@@ -96,9 +96,25 @@ async def test_who_may_not_take_part_is_told_so(two_places: Two) -> None:
     here, _ = two_places
     sale_id = await create(here, start="now", eligibility={"roles": ["member"]})
     assert await buy(here, sale_id, "ann") == "not_eligible"
-    follower = {"sale_id": "x1", "eligibility": {"follower": True}}
-    sku = {"sku_id": "k1", "product_id": "p1", "stock": 1, "sale_cents": 500}
-    assert await refused(here, "sale.create", skus=[sku], **follower) == "bad_request"
+
+
+async def test_followers_of_the_host_only(two_places: Two) -> None:
+    """Whoever follows may buy at once, on either worker."""
+    here, there = two_places
+    sale_id = await create(here, start="now", eligibility={"follower": True})
+    assert await buy(here, sale_id, "ann") == "not_eligible"
+    await there.do("host.follow", sub="ann", role="viewer")
+    assert await buy(here, sale_id, "ann") == "held"
+    assert (await there.audit())["sales"][0]["skus"][0]["held"] == 1
+    line = {"waiting_room": {"rate_per_s": 1}}
+    sku = {"sku_id": "k1", "product_id": "p1", "stock": 9, "sale_cents": 500}
+    ours = {"sale_id": "x1", "start": "now", "eligibility": {"follower": True}}
+    await here.do("sale.create", skus=[sku], **ours, **line)
+    lin, bob = await there.enter("lin"), await here.enter("bob")
+    await lin.do("host.follow")
+    assert (await lin.do("queue.join", sale_id="x1"))["waiting"]
+    refusal = await bob.ask("queue.join", sale_id="x1")
+    assert refusal["err"]["code"] == "not_eligible"
 
 
 async def test_staff_hear_what_will_not_last_and_viewers_do_not(two_places: Two) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import redis
 
+from server.embedded import socket_path
 from tests.running_server import RunningServer
 from tests.waiting import process_runs, until
 
@@ -49,7 +50,7 @@ def test_a_worker_that_drains_gets_its_successor_at_once(tmp_path: Path) -> None
 def test_a_killed_redis_comes_back_with_its_data(tmp_path: Path) -> None:
     """What was acknowledged before kill -9 is there afterwards, and the server is fit again."""
     with RunningServer(tmp_path / "data") as server:
-        client = redis.Redis(unix_socket_path=str(tmp_path / "data/redis/redis.sock"))
+        client = redis.Redis(unix_socket_path=str(socket_path(tmp_path / "data/redis")))
         client.set("kept", 1)
         (before,) = server.redis
         os.kill(before, signal.SIGKILL)

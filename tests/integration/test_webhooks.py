@@ -97,13 +97,17 @@ async def test_webhooks_are_for_operators(place: Place) -> None:
         "224.0.0.1",
         "100.64.0.1",
         "2002:7f00:1::",
+        "64:ff9b::a00:1",
     ],
 )
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254"])
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "①27.0.0.1", "127。0。0。1", "0x7f.1"],
+)
 async def test_a_public_server_calls_no_private_address(erp: Erp, host: str) -> None:
     """By number and by name, checked where the connection is made."""
     sender = WebhookSender(anywhere=False)

@@ -25,6 +25,7 @@ class Visitor:
         self.state: dict[str, Any] = {}
         self.events: list[dict[str, Any]] = []
         self.drops: Counter[str] = Counter()
+        self.folds: Counter[str] = Counter()
         self.replies: dict[Any, dict[str, Any]] = {}
         self.seq = 0
         self.close_code: int | None = None
@@ -65,6 +66,7 @@ class Visitor:
         fold(self.state, frame.get("st", {}))
         self.seq = frame.get("seq", self.seq)
         self.drops.update(frame.get("drop", {}))
+        self.folds.update(frame.get("fold", {}))
         self._news.set()
 
     def pause(self) -> None:
@@ -147,10 +149,10 @@ class Visitor:
         return str(reply["err"]["code"])
 
     async def hello(
-        self, token: str | None = None, resume: dict[str, Any] | None = None
+        self, token: str | None = None, resume: dict[str, Any] | None = None, **more: Any
     ) -> dict[str, Any]:
         """Say hello and take the snapshot; fails when it is refused."""
-        self.welcome = await self.do("hello", token=token, resume=resume)
+        self.welcome = await self.do("hello", token=token, resume=resume, **more)
         self.state = {**self.welcome["state"], **self.state}
         self.seq = max(self.seq, self.welcome["seq"])
         return self.welcome
