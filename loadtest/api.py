@@ -6,6 +6,7 @@ Thin on purpose: one method a path, answers as they came. Nothing is retried her
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -74,7 +75,7 @@ class LiveroomApi:
         ) as response:
             answer = await _json_of(response)
         if response.status >= 400:
-            error = answer.get("error") or {}
+            error = answer.get("err") or {}
             raise ApiError(response.status, error.get("code", ""), error.get("message", ""))
         return answer
 
@@ -121,17 +122,20 @@ class LiveroomApi:
     async def draw(self, lottery_id: str) -> dict[str, Any]:
         return await self.ask("GET", f"/v1/draws/{lottery_id}")
 
-    async def pay(self, order_id: str, token: str, *, outcome: str = "succeeded") -> None:
-        """Begin a sandbox payment and press the cashier's button."""
+    async def pay(
+        self, order_id: str, token: str, *, press: Mapping[str, object] | None = None
+    ) -> None:
+        """Begin a sandbox payment and press the cashier's button; `press` is its body, if another
+        outcome than success, or a bank that misbehaves, is wanted."""
         body = {"provider": "sandbox"}
         begun = await self.ask("POST", f"/v1/orders/{order_id}/pay", token=token, body=body)
         path = f"/v1/payments/{begun['payment_id']}/sandbox"
-        await self.ask("POST", path, body={"outcome": outcome})
+        await self.ask("POST", path, body={"outcome": "succeeded", **(press or {})})
 
 
 async def _json_of(response: aiohttp.ClientResponse) -> dict[str, Any]:
     try:
         answer = await response.json(content_type=None)
     except ValueError:
-        return {"error": {"code": "no_json", "message": (await response.text())[:200]}}
+        return {"err": {"code": "no_json", "message": (await response.text())[:200]}}
     return answer if isinstance(answer, dict) else {"answer": answer}

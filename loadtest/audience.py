@@ -80,12 +80,6 @@ class Audience:
             if spark is not None:
                 for persona in self.people:
                     persona.react(spark)
-        for event in message.events:
-            self.director.notice(event)
-            spark = self.scene.take_event(event)
-            if spark is not None:
-                for persona in self.people:
-                    persona.react(spark)
         # After the events: they strike a spark by how they differ from the state before.
         if "st" in message.body:
             self.scene.take_state(message.body["st"])

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import orjson
 
 from loadtest.client import Lost, Refused, Viewer
 from loadtest.sale_checks import Purchase
@@ -26,6 +28,14 @@ class Seated(Protocol):
     user_id: str
 
 
+class Ask(NamedTuple):
+    """One request and how long its answer took. `code` is empty for a hold, UNKNOWN for none."""
+
+    at_s: float  # time.monotonic() when it was sent
+    took_s: float
+    code: str
+
+
 class Buyer:
     """Buys once, or several times with `buy(key)`."""
 
@@ -33,6 +43,7 @@ class Buyer:
         self.seat = seat
         self.sale_id, self.sku_id = sale_id, sku_id
         self.answered_us = 0  # from the first request to the first final answer
+        self.asks: list[Ask] = []
 
     async def buy(self, key: str = "once", *, asks: int = 2) -> list[Purchase]:
         """All answers: the first, and for a hold `asks - 1` repeats under the same key."""
@@ -48,15 +59,23 @@ class Buyer:
     async def _until_known(self, key: str) -> Purchase:
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
+            at_s = time.monotonic()
             try:
-                return self._purchase(key, await self._ask(key))
+                answer = await self._ask(key)
+                self._note(at_s, "")
+                return self._purchase(key, answer)
             except Refused as refusal:
+                self._note(at_s, refusal.code)
                 if refusal.code not in UNSURE:
                     return self._purchase(key, {}, code=refusal.code)
                 await asyncio.sleep(_pause_s(refusal))
             except (Lost, TimeoutError):
+                self._note(at_s, UNKNOWN)
                 await asyncio.sleep(UNSURE_PAUSE_S)
         return self._purchase(key, {}, code=UNKNOWN)
+
+    def _note(self, at_s: float, code: str) -> None:
+        self.asks.append(Ask(at_s, time.monotonic() - at_s, code))
 
     async def _ask(self, key: str) -> dict[str, object]:
         lines = [{"sku_id": self.sku_id, "qty": 1}]
@@ -73,6 +92,7 @@ class Buyer:
             reservation_id=str(answer.get("reservation_id", "")),
             order_id=str(answer.get("order_id", "")),
             code=code,
+            answer=orjson.dumps(answer) if answer else b"",
         )
 
 

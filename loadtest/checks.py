@@ -34,6 +34,10 @@ class RoomRecord:
         """Whether someone else saw another event at this place."""
         return self._digests.setdefault(Position(epoch, event.seq), event) != event
 
+    def events(self) -> list[tuple[str, Saw]]:
+        """Every event once, with its epoch: what another process' clients are compared with."""
+        return [(at.epoch, event) for at, event in self._digests.items()]
+
 
 def critical_failures(
     histories: Iterable[History],
@@ -160,13 +164,14 @@ def reply_failures(histories: Iterable[History]) -> list[Failure]:
 
 
 def chat_failures(tallies: Iterable[ChatTally], *, published: int) -> list[Failure]:
-    """Comments that were neither shown nor told as dropped, or shown twice."""
+    """Comments that were neither shown nor told as dropped or folded, or shown twice."""
     failures: list[Failure] = []
     for tally in tallies:
         if tally.doubled:
             failures.append(Failure("comment_doubled", tally.client, f"{tally.doubled} comments"))
-        if tally.whole_window and tally.shown + tally.dropped != published:
-            detail = f"shown {tally.shown} + dropped {tally.dropped} of {published}"
+        if tally.whole_window and tally.told != published:
+            parts = f"shown {tally.shown} + dropped {tally.dropped} + folded {tally.folded}"
+            detail = f"{parts} of {published}"
             failures.append(Failure("comment_uncounted", tally.client, detail))
     return failures
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -48,11 +48,13 @@ class Address(NamedTuple):
     host: str
     port: int
     room: str
+    tls: bool = False
 
     @classmethod
     def of(cls, url: str, room: str) -> Address:
         parts = urlsplit(url)
-        return cls(parts.hostname or "127.0.0.1", parts.port or 80, room)
+        tls = parts.scheme in ("https", "wss")
+        return cls(parts.hostname or "127.0.0.1", parts.port or (443 if tls else 80), room, tls)
 
 
 class Wire(asyncio.Protocol):
@@ -146,8 +148,9 @@ class Viewer:
     """
 
     __slots__ = (
-        "_asked_from", "_pending", "_ping_timer", "_wire", "address", "broken", "epoch", "history",
-        "last_id", "messages", "name", "on_lost", "on_message", "seq", "token", "user", "welcome",
+        "_asked_from", "_pending", "_ping_timer", "_wire", "address", "broken", "entry", "epoch",
+        "history", "last_id", "messages", "name", "on_lost", "on_message", "seq", "token", "user",
+        "welcome",
     )  # fmt: skip
 
     def __init__(
@@ -156,11 +159,13 @@ class Viewer:
         *,
         name: str,
         token: str | None = None,
+        entry: Mapping[str, str] | None = None,
         messages: MessageCache | None = None,
         on_message: Callable[[Viewer, Message], None] = _nothing,
         on_lost: Callable[[Viewer, int], None] = _not_minded,
     ) -> None:
         self.address = address
+        self.entry = entry or {}  # where this viewer says it came from: src, channel, …
         self.name = name
         self.token = token
         self.messages = messages or MessageCache()
@@ -183,6 +188,11 @@ class Viewer:
         return self._wire is not None and self.welcome
 
     @property
+    def waits(self) -> bool:
+        """Whether an answer is still due, a keep-alive ping's too."""
+        return bool(self._pending)
+
+    @property
     def position(self) -> Position | None:
         return Position(self.epoch, self.seq) if self.epoch else None
 
@@ -195,7 +205,8 @@ class Viewer:
         wire = Wire(self)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await loop.create_connection(lambda: wire, self.address.host, self.address.port)
+                host, port, _, tls = self.address
+                await loop.create_connection(lambda: wire, host, port, ssl=tls or None)
                 await wire.opened
                 self._wire = wire
                 return await self._say_hello(self.position if resume else None)
@@ -208,7 +219,7 @@ class Viewer:
             raise
 
     async def _say_hello(self, resumed: Position | None) -> dict[str, Any]:
-        params: dict[str, Any] = {"token": self.token}
+        params: dict[str, Any] = {"token": self.token, "entry": self.entry}
         self._asked_from = resumed
         if resumed is not None:
             params["resume"] = {"epoch": resumed.epoch, "seq": resumed.seq}

@@ -29,6 +29,9 @@ class Mood(enum.Enum):
     DRAWN = "drawn"
     WON = "won"
     ANNOUNCED = "announced"
+    RAIN = "rain"
+    POLL = "poll"
+    GIFT = "gift"
 
 
 LINES: dict[Mood, tuple[str, ...]] = {
@@ -106,8 +109,26 @@ LINES: dict[Mood, tuple[str, ...]] = {
     Mood.WON: (
         "我中了!!!", "啊啊啊我中奖了", "I WON?!", "谢谢主播!!", "第一次中奖,激动", "omg it's me",
     ),
+    Mood.RAIN: (
+        "红包雨来了!!", "下红包啦 🧧", "手指准备好", "grab grab grab", "红包红包!", "raining money",
+    ),
+    Mood.POLL: ("我选好了", "投了投了", "voted ✅", "好难选", "hard choice"),
+    Mood.GIFT: ("有礼物领!", "先到先得,快", "free gift, quick", "领到了吗大家?"),
     Mood.ANNOUNCED: ("收到", "看到了", "好的", "noted", "thanks for the heads-up", "记住了"),
 }  # fmt: skip
+
+QUESTIONS = (
+    "可以用在敏感肌上吗?", "保修多久?", "支持七天无理由吗?", "有没有礼盒装?", "几号能到?",
+    "Is there a gift box?", "How long is the warranty?", "Do you ship abroad?",
+    "Which size should I take at 1.80 m?",
+)  # fmt: skip
+
+POLLS = (
+    ("下一个讲哪款? Which one next?", ("耳机 Headphones", "口红 Lipstick", "乌龙茶 Tea")),
+    ("喜欢哪个颜色? Which colour?", ("雾蓝 Blue", "奶白 Cream", "酒红 Wine", "墨绿 Green")),
+)
+
+GIFTS = ("试用小样 Sample set", "品牌贴纸 Sticker pack")
 
 HOST_LINES = (
     "欢迎刚进来的朋友,喜欢可以点点右下角的爱心~",

@@ -11,20 +11,22 @@ import gc
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable, MutableSequence
 from dataclasses import dataclass, field
 
 from loadtest.api import LiveroomApi
 from loadtest.buyer import Buyer
 from loadtest.checks import Failure, critical_failures, reply_failures
 from loadtest.client import Address, Lost, Refused
-from loadtest.history import ChatTally, Position
+from loadtest.gauge import Gauge
+from loadtest.history import ChatTally, Position, Saw
 from loadtest.messages import Message, MessageCache
 from loadtest.plan import Plan, comment_text
 from loadtest.report import Histogram
 from loadtest.sale_checks import Purchase
 from loadtest.seat import Note, Seat, clock_us, note_of
 from loadtest.steady import CONNECT_ERRORS, come_back
+from loadtest.timeline import Step, Timeline, step_s
 
 TOKENS_AT_ONCE = 32
 SETTLE_S = 6.0  # time for the last events to arrive before what is missing counts as lost
@@ -36,7 +38,10 @@ class CrowdResult:
     """What one process saw. Travels between processes, so it holds plain data only."""
 
     latencies: dict[str, Histogram] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
     frames: int = 0
+    criticals: int = 0  # critical events received, by all
+    commands: int = 0  # commands sent, by all
     joined: int = 0
     join_s: float = 0.0
     not_joined: int = 0
@@ -55,14 +60,16 @@ class CrowdResult:
 class Crowd:
     """All seats of one process."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, gauge: MutableSequence[int] | None = None) -> None:
         self.plan = plan
+        self.gauge = gauge if gauge is not None else [0] * len(Gauge)
         self.address = Address.of(plan.url, plan.room)
         self.messages = MessageCache()
         self.rng = random.Random(plan.seed * 1000 + plan.part)
         self.begin_us = 0
         self.frames = 0
-        self.comment_us, self.critical_us = Histogram(), Histogram()
+        self.comment_us, self.critical_us, self.state_us = Histogram(), Histogram(), Histogram()
+        self._timeline = Timeline()
         self.result = CrowdResult()
         self.reply_us: dict[str, Histogram] = {"comment.send": Histogram()}
         self.seats: list[Seat] = []
@@ -124,6 +131,7 @@ class Crowd:
             return
         self._recorder("hello").record(clock_us() - began)
         self.result.joined += 1
+        self.gauge[Gauge.JOINED] += 1
 
     def _recorder(self, what: str) -> Histogram:
         return self.reply_us.setdefault(what, Histogram())
@@ -135,6 +143,7 @@ class Crowd:
         began, cpu = time.monotonic(), time.process_time()
         disturbing = [
             asyncio.create_task(self._measure_lag()),
+            asyncio.create_task(self._observe()),
             asyncio.create_task(self._disturb(self.plan.churn_per_s, resume=False)),
             asyncio.create_task(self._disturb(self.plan.cuts_per_s, resume=True)),
         ]
@@ -235,6 +244,34 @@ class Crowd:
             await asyncio.sleep(LAG_STEP_S)
             self._lag.record(int((loop.time() - due) * 1e6))
 
+    async def _observe(self) -> None:
+        """End a step of the timeline when it is due, and tell whoever shows the progress."""
+        step, number = step_s(self.plan.seconds), 0
+        while True:
+            number += 1
+            await asyncio.sleep(max(0.0, self.begin_us / 1e6 + number * step - time.time()))
+            shown = self.comment_us.count
+            self.gauge[Gauge.PUBLISHED] = self.result.accepted
+            self.gauge[Gauge.SHOWN] = shown
+            self._timeline.note(
+                levels={"connected": sum(seat.viewer.connected for seat in self.seats)},
+                totals={
+                    "published": self.result.accepted,
+                    "shown": shown,
+                    "frames": self.frames,
+                    "returns": self.result.resumes,
+                },
+                histograms=self._latencies(),
+            )
+
+    def _latencies(self) -> dict[str, Histogram]:
+        return {
+            "comment": self.comment_us,
+            "critical": self.critical_us,
+            "state": self.state_us,
+            **{f"{op} reply": histogram for op, histogram in self.reply_us.items()},
+        }
+
     async def settle(self, published: int, end: Position) -> CrowdResult:
         """Wait for the last events, close everything, and tell what was seen."""
         until = time.monotonic() + SETTLE_S
@@ -247,7 +284,8 @@ class Crowd:
     def _settled(self, published: int, end: Position) -> bool:
         return not self._tasks and all(
             seat.viewer.position == end
-            and (not seat.tally.whole_window or seat.tally.shown + seat.tally.dropped >= published)
+            and not seat.viewer.waits
+            and (not seat.tally.whole_window or seat.tally.told >= published)
             for seat in self.seats
             if seat.viewer.connected
         )
@@ -265,12 +303,13 @@ class Crowd:
                 result.failures.append(Failure("not_back", seat.viewer.name, "is not connected"))
         result.tallies = [seat.tally for seat in self.seats]
         result.frames = self.frames
+        result.steps = self._timeline.steps
+        result.criticals = sum(
+            isinstance(record, Saw) for history in histories for record in history.records
+        )
         result.lag_p99_ms = self._lag.percentile(99) / 1000
-        result.latencies = {
-            "comment": self.comment_us,
-            "critical": self.critical_us,
-            **{f"{op} reply": histogram for op, histogram in self.reply_us.items()},
-        }
+        result.latencies = self._latencies()
+        result.commands = sum(len(history.asked) for history in histories)
         for task in self._tasks:
             task.cancel()
         for seat in self.seats:

@@ -17,6 +17,7 @@ from typing import Any
 
 from loadtest.client import Refused, Viewer
 from loadtest.corpus import ANNOUNCEMENTS, HOST_LINES, PRIZES, PRODUCTS, Product
+from loadtest.interludes import INTERLUDES, Interludes
 from loadtest.persona import NETWORK_ERRORS, lottery_phrase
 from loadtest.scene import RUNNING, Scene
 
@@ -53,6 +54,7 @@ class Director:
         self._next_product = 0
         self._background: set[str] = set()
         self._pinned: list[str] = []
+        self._interludes = Interludes(self._command, self.remember, scene, rng)
         self._programme = (
             Item(self._show_card, 1.0, 22.0),
             Item(self._run_sale, 8.0, 90.0),
@@ -60,6 +62,7 @@ class Director:
             Item(self._announce, 46.0, 95.0),
             Item(self._pin, 58.0, 70.0),
             Item(self._speak, 15.0, 40.0),
+            *(Item(act, due_s, every_s) for act, due_s, every_s in self._interludes.programme()),
         )
 
     def notice(self, event: dict[str, Any]) -> None:
@@ -253,6 +256,8 @@ def _act_of(event: dict[str, Any]) -> tuple[str, str] | None:
         return kind, d["lottery"]["prize"]
     if kind == "announcement":
         return kind, d["text"]
+    if kind in INTERLUDES:
+        return INTERLUDES[kind](d)
     if kind == "comment.pinned":
         return kind, d["comment"]["id"]
     if kind == "comment.unpinned":

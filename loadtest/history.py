@@ -67,4 +67,10 @@ class ChatTally:
     shown: int = 0
     dropped: int = 0
     doubled: int = 0
+    folded: int = 0  # told as a count on an earlier comment
     whole_window: bool = True  # False once it was away: its sum then proves nothing
+
+    @property
+    def told(self) -> int:
+        """Comments it knows to have been said: shown, dropped or folded."""
+        return self.shown + self.dropped + self.folded

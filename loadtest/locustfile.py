@@ -1,90 +1,69 @@
-"""Locust users: viewers, buyers and a host, and the invariants when the test stops.
+"""Locust users: viewers, buyers and a host, in a room with a sale and a draw.
 
-    locust -f loadtest/locustfile.py --headless -u 100 -r 20 -t 30s --host http://127.0.0.1:8000
-    LOAD_SHAPE=spike LOAD_SECONDS=30 locust -f loadtest/locustfile.py --headless -u 200 --host …
+    locust -f loadtest/locustfile.py --host http://127.0.0.1:8000                   # web interface
+    locust -f loadtest/locustfile.py --host … --headless -u 100 -r 20 -t 30s --shape spike
+    locust -f loadtest/locustfile.py --host … --master --expect-workers 2           # and, twice:
+    locust -f loadtest/locustfile.py --worker
 
-Exit status 1 when an invariant was broken. Needs a server in development mode. Settings by
-environment: LOAD_ROOM, LOAD_STOCK, LOAD_SHAPE, LOAD_SECONDS. With locust workers LOAD_ROOM must be
-set, each worker judges what its own users saw and the master judges the audit.
+Exit status 1 when a promise was broken, judged over all processes (see locust_run.py, which also
+starts all of this by one command). Needs the host's and people's tokens: a server in development
+mode, or its secret in LIVEROOM_JWT_SECRET.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import random
 import secrets
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 # Locust puts this file's folder on the path, not the project's.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from locust import between, events, task
-from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust import between, task
 
-from loadtest import websocket_user
-from loadtest.checks import Failure, critical_failures, examples, reply_failures, summary
+from loadtest import locust_judge, websocket_user
 from loadtest.corpus import LINES, Mood
+from loadtest.locust_judge import PRODUCT_ID, SKU_SUFFIX, token_for
 from loadtest.messages import Message
-from loadtest.sale_checks import Purchase, audit_failures, purchase_failures
+from loadtest.sale_checks import Purchase
+from loadtest.shapes import LoadShape
 
-ROOM = os.environ.get("LOAD_ROOM") or f"locust-{secrets.token_hex(4)}"
-STOCK = int(os.environ.get("LOAD_STOCK", "20"))
-SALE_ID, SKU_ID = f"{ROOM}-sale", f"{ROOM}-sku"
-NO_LIMITS = {"slow_mode_s": 0, "comments_per_user_per_s": 0, "chat_per_viewer_per_s": 0}
-HOST_ID = "locust-host"
-PURCHASES: list[Purchase] = []
+__all__ = ["Buyer", "Host", "LoadShape", "Viewer"]
+
+BUYS = 2  # the first, and once more under the same key: the answer must be the same
+UNSURE = frozenset({"", "not_started", "rate_limited", "unknown_outcome", "unavailable"})
 _numbers = itertools.count(1)
-
-if os.environ.get("LOAD_SHAPE"):
-    from loadtest.shapes import shape_named
-
-    Shape = shape_named(os.environ["LOAD_SHAPE"])
-
-
-def ask(host: str, method: str, path: str, *, token: str = "", body: Any = None) -> Any:  # noqa: ANN401
-    """One HTTP request outside the statistics."""
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310 (the address is the tester's)
-        host.rstrip("/") + path, data=data, method=method, headers=headers
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-        return json.load(response)
-
-
-def token_for(host: str, user_id: str, role: str = "viewer") -> str:
-    body = {"sub": user_id, "name": user_id, "role": role, "room": "*"}
-    return str(ask(host, "POST", "/v1/dev/token", body=body)["token"])
+_process = secrets.token_hex(3)  # people of two processes may not be the same person
 
 
 class Seated(websocket_user.WebSocketUser):
     """Anyone with a token in the room."""
 
     abstract = True
-    room = ROOM
     role = "viewer"
 
     def on_start(self) -> None:
-        # Numbered over all processes: a person may not be two.
-        number = next(_numbers)
-        self.user_id = HOST_ID if self.role == "host" else f"l-{os.getpid()}-{number}"
+        self.user_id = f"load-{_process}-{next(_numbers)}"
+        self.given = locust_judge.run_of(self.environment)
+        self.room = self.given["room"]
         self.token = token_for(self.host, self.user_id, self.role)
         super().on_start()
 
+    def on_stop(self) -> None:
+        super().on_stop()
+        locust_judge.seen().comments += self.shown
+        locust_judge.seen().take(self.history, doubled=self.doubled)
+
 
 class Viewer(Seated):
-    """Watches, talks now and then, taps, looks at cards."""
+    """Watches, talks now and then, taps, looks at cards, enters the draw."""
 
     weight = 6
     wait_time = between(1, 4)
+    entered = False
 
     @task(4)
     def like(self) -> None:
@@ -96,7 +75,20 @@ class Viewer(Seated):
 
     @task(1)
     def click(self) -> None:
-        self.command("card.click", product_id="locust-item")
+        self.command("card.click", product_id=PRODUCT_ID)
+
+    @task(2)
+    def enter(self) -> None:
+        if self.entered:
+            return
+        self.entered = True
+        seen = locust_judge.seen()
+        seen.open_entries += 1  # stays when we are stopped before the answer
+        answer = self.command("lottery.join", lottery_id=self.given["lottery_id"])
+        if answer is not None:
+            seen.entrants.append(self.user_id)
+        if answer is not None or self.refusal:
+            seen.open_entries -= 1
 
     @task(1)
     def snapshot(self) -> None:
@@ -110,29 +102,50 @@ class Buyer(Seated):
     wait_time = between(0.5, 2)
 
     def on_start(self) -> None:
-        self.on_sale = False
-        self.done = False
+        self.on_sale = self.done = self.asking = False
         super().on_start()
+
+    def joined(self, hello: dict[str, Any]) -> None:
+        sales = hello["state"].get("sales", {})
+        for sale in sales.values() if isinstance(sales, dict) else sales:
+            self._look_at(sale)
 
     def hear(self, message: Message) -> None:
         super().hear(message)
         for event in message.events:
-            if event["t"] == "sale.phase" and event["d"]["sale"]["phase"] == "live":
-                self.on_sale = True
+            if event["t"] == "sale.phase":
+                self._look_at(event["d"]["sale"])
+
+    def _look_at(self, sale: dict[str, Any]) -> None:
+        if sale["sale_id"] == self.given["sale_id"]:
+            self.on_sale = sale["phase"] in ("live", "sold_out")
 
     @task(3)
     def buy(self) -> None:
-        if self.done:
+        if self.done or not self.on_sale:
             return
-        lines = [{"sku_id": SKU_ID, "qty": 1}]
-        for _ in range(2):
-            answer = self.command("sale.buy", sale_id=SALE_ID, lines=lines, key=self.user_id)
-            if answer is None:
+        for _ in range(BUYS):
+            if not self._buy_once():
                 return
-            self.done = True
-            PURCHASES.append(
-                Purchase(self.user_id, self.user_id, SKU_ID, 1, answer["reservation_id"])
-            )
+        self.done = True
+
+    def _buy_once(self) -> bool:
+        """Whether the sale gave a final answer; it is kept for the judgement."""
+        sale_id, seen = self.given["sale_id"], locust_judge.seen()
+        sku_id = sale_id + SKU_SUFFIX
+        lines = [{"sku_id": sku_id, "qty": 1}]
+        if not self.asking:
+            self.asking = True  # stays so when we are stopped before the answer
+            seen.open_buys += 1
+        answer = self.command("sale.buy", sale_id=sale_id, lines=lines, key=self.user_id)
+        if answer is None and self.refusal in UNSURE:
+            return False
+        self.asking = False
+        seen.open_buys -= 1
+        held = str(answer["reservation_id"]) if answer else ""
+        code = "" if answer else self.refusal
+        seen.purchases.append(Purchase(self.user_id, self.user_id, sku_id, 1, held, code=code))
+        return True
 
     @task(1)
     def orders(self) -> None:
@@ -141,15 +154,11 @@ class Buyer(Seated):
 
 
 class Host(Seated):
-    """One host: starts the sale, shows the card, announces."""
+    """One host: shows the card, announces. The sale and the draw are the run's own."""
 
     fixed_count = 1
     role = "host"
     wait_time = between(0.5, 1.5)
-
-    def on_start(self) -> None:
-        super().on_start()
-        self.command("sale.start", sale_id=SALE_ID, countdown_s=2)
 
     @task
     def announce(self) -> None:
@@ -157,48 +166,4 @@ class Host(Seated):
 
     @task
     def show(self) -> None:
-        self.command("card.show", product_id="locust-item", mode="explaining")
-
-
-@events.test_start.add_listener  # type: ignore[untyped-decorator]
-def prepare(environment: Environment, **_: object) -> None:
-    """The room and its sale, once for all processes."""
-    if isinstance(environment.runner, WorkerRunner):
-        return
-    host = environment.host or ""
-    token = token_for(host, HOST_ID, "host")
-    ask(host, "POST", "/v1/rooms", token=token, body={"room_id": ROOM, "title": "Locust"})
-    sku = {"sku_id": SKU_ID, "product_id": "locust-item", "stock": STOCK,
-           "list_cents": 9900, "sale_cents": 1900, "per_user": 1}  # fmt: skip
-    commands: list[dict[str, Any]] = [
-        {"op": "room.set", **NO_LIMITS},
-        {"op": "product.put", "product_id": "locust-item", "title": "Item", "price_cents": 9900},
-        {"op": "sale.create", "sale_id": SALE_ID, "skus": [sku], "start": "manual",
-         "duration_s": 600, "hold_s": 600, "pay_s": 600},
-        {"op": "sale.preheat", "sale_id": SALE_ID},
-    ]  # fmt: skip
-    for number, command in enumerate(commands, 1):
-        path = f"/v1/rooms/{ROOM}/commands"
-        ask(host, "POST", path, token=token, body={"id": number, **command})
-
-
-@events.test_stop.add_listener  # type: ignore[untyped-decorator]
-def judge(environment: Environment, **_: object) -> None:
-    """The invariants over everything this process saw; the exit status tells."""
-    histories = websocket_user.HISTORIES
-    failures: list[Failure] = critical_failures(histories)
-    for history in histories:
-        history.given_up.update(history.asked)  # users are stopped in the middle of a question
-    failures += reply_failures(histories)
-    if not isinstance(environment.runner, MasterRunner):
-        failures += purchase_failures(PURCHASES, stock={SKU_ID: STOCK}, per_user=1, demand={})
-    if not isinstance(environment.runner, WorkerRunner):
-        host = environment.host or ""
-        path = f"/v1/rooms/{ROOM}/audit"
-        failures += audit_failures(ask(host, "GET", path, token=token_for(host, HOST_ID, "host")))
-    seen = f"{len(histories)} histories, {len(PURCHASES)} answers to buyers"
-    print(f"invariants over {seen}: broken {summary(failures)}")
-    for failure in examples(failures):
-        print("  " + " · ".join(failure))
-    if failures:
-        environment.process_exit_code = 1
+        self.command("card.show", product_id=PRODUCT_ID, mode="explaining")

@@ -20,7 +20,7 @@ CACHED_FRAME_BYTES_MAX = 64 * 1024  # larger ones are snapshots, which differ pe
 class Message:
     """One decoded frame. `note` is free for its reader: worked out once, shared by all viewers."""
 
-    __slots__ = ("body", "criticals", "drops", "events", "last_seq", "note", "replies")
+    __slots__ = ("body", "criticals", "drops", "events", "folds", "last_seq", "note", "replies")
 
     def __init__(self, body: dict[str, Any]) -> None:
         self.body = body
@@ -29,6 +29,7 @@ class Message:
         self.criticals = tuple(saw(event) for event in self.events if "seq" in event)
         self.last_seq: int | None = body.get("seq")
         self.drops: dict[str, int] = body.get("drop", {})
+        self.folds: dict[str, int] = body.get("fold", {})
         self.note: Any = None
 
 

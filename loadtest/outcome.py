@@ -1,6 +1,6 @@
 """What came out of a swarm run: the figures of all processes together, as a document and a table.
 
-Nothing is judged here: failures come from the checks, by way of swarm.py.
+Failures come from the checks alone, by way of swarm.py and replay.py.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtest.checks import Failure, examples, summary
+from loadtest.checks import Failure, chat_failures, examples, summary
 from loadtest.crowd import CrowdResult
 from loadtest.plan import Plan
+from loadtest.promises import verdicts
 from loadtest.report import Histogram, print_latencies, print_table, provenance
+from loadtest.timeline import rows, step_s
 
 SATURATED_CPU = 0.9  # own share of a core above which our figures are our own slowness
 SATURATED_LAG_MS = 50.0
@@ -58,10 +60,20 @@ class Outcome:
         )
 
 
+def judge_chat(outcome: Outcome) -> None:
+    """Take over what each process found, and add up every viewer's chat."""
+    for result in outcome.results:
+        outcome.failures += result.failures
+        outcome.failures += chat_failures(result.tallies, published=outcome.published)
+
+
 def document(outcome: Outcome, *, seed: int) -> dict[str, Any]:
     """Everything about the run, for the JSON file."""
+    plan, broken = outcome.plan, summary(outcome.failures)
     return {
         **provenance(seed=seed),
+        "title": f"{plan.viewers:,} viewers, {plan.comments_per_s:g} comments a second, "
+        f"{plan.seconds:g} s",
         "plan": _plan(outcome),
         "joined": outcome.total("joined"),
         "not_joined": outcome.total("not_joined"),
@@ -69,18 +81,22 @@ def document(outcome: Outcome, *, seed: int) -> dict[str, Any]:
         "comments_published": outcome.published,
         "comments_refused": outcome.counts("refused"),
         **_deliveries(outcome),
+        **_criticals(outcome, broken),
         "closes": outcome.counts("closes"),
         "came_back": outcome.total("resumes"),
         **_purchases(outcome),
         "lottery_entries": sum(len(result.entrants) for result in outcome.results),
         "audits": outcome.audits,
         "latency_ms": {name: each.summary_ms() for name, each in outcome.latencies.items()},
+        "distribution_ms": {name: each.curve_ms() for name, each in outcome.latencies.items()},
+        "timeline": rows([each.steps for each in outcome.results], step_s(plan.seconds)),
         "generator": {
             "cpu_share": [round(result.cpu_share, 3) for result in outcome.results],
             "loop_lag_p99_ms": [round(result.lag_p99_ms, 1) for result in outcome.results],
             "saturated": outcome.saturated,
         },
-        "broken": summary(outcome.failures),
+        "verdicts": [each._asdict() for each in verdicts(_looked_at(outcome), broken)],
+        "broken": broken,
         "broken_examples": [list(failure) for failure in examples(outcome.failures)],
     }
 
@@ -113,8 +129,40 @@ def _deliveries(outcome: Outcome) -> dict[str, Any]:
         "whole_window_viewers": len(whole),
         "delivered_percent": round(arrived, 3),
         "told_dropped": sum(tally.dropped for tally in tallies),
+        "told_folded": sum(tally.folded for tally in tallies),
         "doubled": sum(tally.doubled for tally in tallies),
     }
+
+
+def _criticals(outcome: Outcome, broken: dict[str, int]) -> dict[str, Any]:
+    """The critical lane over all clients, each gap and each repeat counted."""
+    return {
+        "critical_events": outcome.total("criticals"),
+        "critical_gaps": broken.get("lost", 0),
+        "critical_doubled": broken.get("doubled", 0),
+        "critical_out_of_order": broken.get("out_of_order", 0),
+    }
+
+
+def _looked_at(outcome: Outcome) -> dict[str, str]:
+    """What this run's checks had before them, by promise; nothing for what did not take place."""
+    clients = sum(len(result.tallies) for result in outcome.results)
+    whole = sum(tally.whole_window for result in outcome.results for tally in result.tallies)
+    events = f"{outcome.total('criticals'):,} events at {clients:,} clients"
+    looked = {"lost": events, "order": events, "same": events,
+              "replies": f"{outcome.total('commands'):,} commands"}  # fmt: skip
+    shown = sum(tally.shown for result in outcome.results for tally in result.tallies)
+    looked["doubled"] = f"{events}, {shown:,} comments shown"
+    if whole and outcome.published:
+        looked["chat"] = f"{outcome.published:,} comments at {whole:,} clients there throughout"
+    if outcome.plan.buyers:
+        answers = sum(len(result.purchases) for result in outcome.results)
+        looked["stock"] = f"{answers:,} answers, {outcome.stock:,} units"
+        looked["conservation"] = f"{outcome.audits + 1:,} audits"
+    if outcome.plan.entrants:
+        entries = sum(len(result.entrants) for result in outcome.results)
+        looked["winners"] = f"{min(outcome.winners, entries):,} winners of {entries:,} entries"
+    return looked
 
 
 def _purchases(outcome: Outcome) -> dict[str, Any]:
@@ -131,9 +179,10 @@ def show(found: dict[str, Any], console: Console) -> None:
         f"{plan['viewers']} viewers, {plan['comments_per_s']:g} comments/s, {plan['seconds']:g} s"
     )
     names = ("joined", "not_joined", "join_s", "comments_published", "comments_refused",
-             "deliveries_per_s", "frames", "delivered_percent", "told_dropped", "doubled", "closes",
-             "came_back", "reservations", "purchase_answers", "lottery_entries",
-             "audits")  # fmt: skip
+             "deliveries_per_s", "frames", "delivered_percent", "told_dropped", "told_folded",
+             "doubled", "critical_events", "critical_gaps", "critical_doubled",
+             "critical_out_of_order", "closes", "came_back", "reservations", "purchase_answers",
+             "lottery_entries", "audits")  # fmt: skip
     rows = [[name.replace("_", " "), found[name]] for name in names if found[name] != {}]
     print_table(title, ["", "figure"], rows, console=console)
     print_latencies("Latency, all clients", found["latency_ms"], console=console)
@@ -152,9 +201,3 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.print("[green]invariants hold: nothing lost, doubled, out of order or oversold")
     console.print(f"commit {found['commit']} · seed {found['seed']} · {found['command']}",
                   markup=False)  # fmt: skip
-
-
-def _answers(outcome: Outcome) -> dict[str, int]:
-    """What buyers were told, repeats included."""
-    told = (each for result in outcome.results for each in result.purchases)
-    return dict(Counter(each.code or "held" for each in told))

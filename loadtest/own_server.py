@@ -22,11 +22,14 @@ from typing import Self
 
 import aiohttp
 
+from server.lifeline import die_with_parent
+
 READY_TIMEOUT_S = 40.0
 STOP_TIMEOUT_S = 25.0
 POLL_S = 0.1
 REDIS_NAMES = ("valkey-server", "redis-server")
 LOG_TAIL_CHARS = 4000
+DATABASE_VARIABLE = "LIVEROOM_DATABASE_URL"
 
 
 class NotReady(Exception):
@@ -47,7 +50,7 @@ class OwnServer:
         self.environment = environment or {}
         self._temporary = None if data_dir else tempfile.TemporaryDirectory(prefix="liveroom-load-")
         self.data_dir = data_dir or Path(self._temporary.name if self._temporary else ".")
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.jwt_secret = secrets.token_hex(32)
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +81,12 @@ class OwnServer:
         }
         with self.log_path.open("wb") as log:
             return subprocess.Popen(
-                command, env=environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),
             )
 
     async def __aexit__(
@@ -108,6 +116,31 @@ class OwnServer:
     def log_tail(self) -> str:
         return self.log_path.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARS:]
 
+    @property
+    def redis_dir(self) -> Path:
+        """Where the embedded Redis keeps its files."""
+        return self.data_dir / "data" / "redis"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Of the embedded Redis; the temporary folders used here are never too long for it."""
+        return self.redis_dir / "redis.sock"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's address of the server's database."""
+        beside = self.data_dir / "data" / "liveroom.sqlite3"
+        return self.environment.get(DATABASE_VARIABLE) or f"sqlite+aiosqlite:///{beside}"
+
+    def worker_pid(self, index: int) -> int | None:
+        """The process that serves as worker `index` now."""
+        mark = [b"--index", str(index).encode()]
+        for pid in self.worker_pids():
+            arguments = _arguments_of(pid)
+            if mark in [arguments[at : at + 2] for at in range(len(arguments))]:
+                return pid
+        return None
+
     def worker_pids(self) -> list[int]:
         """The worker processes that live now."""
         return [pid for pid in self._descendants() if b"worker" in _arguments_of(pid)]
@@ -119,18 +152,10 @@ class OwnServer:
 
     def cpu_s(self, pids: list[int]) -> float:
         """CPU seconds these processes have used so far."""
-        return sum(_cpu_s(pid) for pid in pids)
+        return sum(cpu_s_of(pid) for pid in pids)
 
     def _descendants(self) -> list[int]:
-        if self._process is None:
-            return []
-        parents = _parents()
-        family = {self._process.pid}
-        while True:
-            more = {pid for pid, parent in parents.items() if parent in family} - family
-            if not more:
-                return sorted(family)
-            family |= more
+        return [] if self._process is None else family_of(self._process.pid)
 
     def _end(self) -> None:
         process = self._process
@@ -148,7 +173,14 @@ class OwnServer:
             self._temporary.cleanup()
 
 
-def _free_port() -> int:
+def own_database(kind: str) -> Mapping[str, str]:
+    """The environment for a server on `sqlite` (its own) or `postgresql` (from our environment)."""
+    url = os.environ.get(DATABASE_VARIABLE, "") if kind == "postgresql" else ""
+    return {DATABASE_VARIABLE: url} if url else {}
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -163,6 +195,11 @@ def _stat_fields(pid: int) -> list[str]:
     return text[text.rindex(")") + 2 :].split()
 
 
+def state_of(pid: int) -> str:
+    """The kernel's letter for what a process does, "T" for stopped; empty when it is gone."""
+    return next(iter(_stat_fields(pid)), "")
+
+
 def _parents() -> dict[int, int]:
     """Parent by process id, of processes that are not zombies."""
     found: dict[int, int] = {}
@@ -174,7 +211,28 @@ def _parents() -> dict[int, int]:
     return found
 
 
-def _cpu_s(pid: int) -> float:
+def family_of(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    parents = _parents()
+    family = {pid}
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in family} - family
+        if not more:
+            return sorted(family)
+        family |= more
+
+
+def rss_bytes_of(pid: int) -> int:
+    """Memory of a process that is in RAM now; 0 when it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()
+    except OSError:
+        return 0
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_s_of(pid: int) -> float:
+    """CPU seconds a process has used so far; 0 when it is gone."""
     fields = _stat_fields(pid)
     if len(fields) < 13:
         return 0.0
@@ -190,6 +248,7 @@ def _name_of(pid: int) -> str:
 
 def _arguments_of(pid: int) -> list[bytes]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        # One text with spaces where a process has named itself, one argument each where it has not.
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").split()
     except OSError:
         return []

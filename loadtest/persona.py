@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from loadtest import pastimes
 from loadtest.api import ApiError, LiveroomApi, Person
 from loadtest.client import Address, Lost, Refused, Viewer
 from loadtest.corpus import LINES, PHRASES, Mood, half_of, is_chinese, title_of
@@ -32,7 +33,16 @@ REFUSALS = (Refused, ApiError)
 TALKATIVE = {
     Mood.CARD: 0.16, Mood.COUNTDOWN: 0.22, Mood.LIVE: 0.18, Mood.SOLD_OUT: 0.18,
     Mood.RETURNED: 0.1, Mood.LOTTERY: 0.2, Mood.DRAWN: 0.2, Mood.ANNOUNCED: 0.06,
+    Mood.RAIN: 0.25, Mood.POLL: 0.08, Mood.GIFT: 0.1,
 }  # fmt: skip
+# Where people come from, and how often.
+ENTRIES: tuple[dict[str, str], ...] = (
+    {},
+    {"src": "share", "inviter": "dev-viewer"},
+    {"src": "feed", "channel": "moments"},
+    {"src": "search"},
+)
+ENTRY_WEIGHTS = (5, 2, 2, 1)
 WINDOW_S = {Mood.CARD: 9.0, Mood.COUNTDOWN: 8.0, Mood.DRAWN: 8.0}  # reactions spread over this
 WINDOW_DEFAULT_S = 6.0
 
@@ -77,6 +87,7 @@ class Persona:
             self.address,
             name=self.name,
             token=self.person.token,
+            entry=self.rng.choices(ENTRIES, ENTRY_WEIGHTS)[0],
             messages=self.messages,
             on_message=self._hear,
             on_lost=lambda viewer, code: gone.set(),
@@ -114,8 +125,8 @@ class Persona:
                 await self._like()
             elif roll < 0.95:
                 await self._look()
-            elif self.viewer is not None and roll > 0.985:
-                await self.viewer.command("share.made", channel="link")
+            elif self.viewer is not None:
+                await pastimes.pass_time(self.viewer, self.scene, self.rng)
         except (*REFUSALS, *NETWORK_ERRORS):
             return
 
@@ -133,6 +144,9 @@ class Persona:
                 self._plan(self.rng.uniform(1, 6), lambda: self._buy(sale))
         elif mood is Mood.LOTTERY and self.rng.random() < 0.75:
             self._plan(self.rng.triangular(1, 20, 4), lambda: self._join(spark.detail))
+        elif mood in pastimes.TAKING_PART:
+            after_s, act = pastimes.plan(mood, spark.detail, self.rng)
+            self._plan(after_s, lambda: self._take_part(act))
         if self.rng.random() < TALKATIVE.get(mood, 0) * self.chattiness:
             delay = self.rng.triangular(0.6, window_s, 1.5)
             self._plan(delay, lambda: self._say(mood, spark.detail))
@@ -211,6 +225,10 @@ class Persona:
             await self.viewer.command("comment.send", text=phrase)
         await self.viewer.command("lottery.join", lottery_id=lottery["lottery_id"], **params)
 
+    async def _take_part(self, act: pastimes.Act) -> None:
+        if self.viewer is not None:
+            await act(self.viewer)
+
     async def _buy(self, sale: dict[str, Any]) -> None:
         sale_id = sale["sale_id"]
         if self.viewer is None or self.bought.get(sale_id, 0) >= BUYS_PER_SALE_MAX:
@@ -234,7 +252,7 @@ class Persona:
         if self.person is None:
             return
         if self.rng.random() < 0.06:
-            await self.api.pay(order_id, self.person.token, outcome="failed")
+            await self.api.pay(order_id, self.person.token, press={"outcome": "failed"})
             await asyncio.sleep(self.rng.uniform(2, 5))
         await self.api.pay(order_id, self.person.token)
         if self.rng.random() < 0.2:

@@ -22,6 +22,23 @@ from rich.table import Table
 PRECISION_BITS = 7  # 128 buckets an octave: a bucket is at most 0.8 % wide
 VALUE_BITS_MAX = 32  # microseconds up to 71 minutes; longer waits count as the longest
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
+LEFT_OUT = "…"  # in place of a token on the command line
+CURVE_PERCENTS = (
+    1.0,
+    10.0,
+    25.0,
+    50.0,
+    75.0,
+    90.0,
+    95.0,
+    98.0,
+    99.0,
+    99.5,
+    99.8,
+    99.9,
+    99.95,
+    99.99,
+)
 
 
 def exact_percentile(ordered: Sequence[float], percent: float) -> float:
@@ -54,11 +71,44 @@ class Histogram:
         self._counts[min(index, len(self._counts) - 1)] += 1
         self.count += 1
 
+    def add_bucket(self, index: int, count: int, *, largest: int) -> None:
+        """Take over what was counted elsewhere in the same buckets; `largest` is its largest."""
+        self._counts[index] += count
+        self.count += count
+        self.largest = max(self.largest, largest)
+
     def merge(self, other: Histogram) -> Self:
         self._counts = [a + b for a, b in zip(self._counts, other._counts, strict=True)]
         self.count += other.count
         self.largest = max(self.largest, other.largest)
         return self
+
+    def counts(self) -> list[int]:
+        """The buckets as they are now, for `since`."""
+        return self._counts.copy()
+
+    def since(self, earlier: Sequence[int]) -> dict[int, int]:
+        """What was recorded after `earlier` (from `counts`), by bucket; small to send around."""
+        return {
+            index: now - before
+            for index, (now, before) in enumerate(zip(self._counts, earlier, strict=True))
+            if now != before
+        }
+
+    def add(self, buckets: Mapping[int, int]) -> Self:
+        """Take in what `since` told. The largest value is then known to its bucket only."""
+        for index, count in buckets.items():
+            self._counts[index] += count
+            self.count += count
+            self.largest = max(self.largest, _upper_edge(index))
+        return self
+
+    def curve_ms(self) -> list[tuple[float, float]]:
+        """(percent, milliseconds) up to the largest value, for a plot of the distribution."""
+        points = [
+            (percent, round(self.percentile(percent) / 1000, 3)) for percent in CURVE_PERCENTS
+        ]
+        return [*points, (100.0, round(self.largest / 1000, 3))]
 
     def percentile(self, percent: float) -> int:
         """Upper edge of the bucket where `percent` of all values lie at or below, in µs."""
@@ -99,10 +149,30 @@ def provenance(*, seed: int | None, command: Sequence[str] | None = None) -> dic
             "cores": os.cpu_count(),
             "python": platform.python_version(),
         },
-        "command": shlex.join(command or [Path(sys.executable).name, *sys.orig_argv[1:]]),
+        "command": shlex.join(_without_secrets(command or _own_command())),
         "seed": seed,
         "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
+
+
+def _own_command() -> list[str]:
+    return [Path(sys.executable).name, *sys.orig_argv[1:]]
+
+
+def _without_secrets(command: Sequence[str]) -> list[str]:
+    """A report is passed on: no token goes along."""
+    told, secret = [], False
+    for word in command:
+        name, equals, _ = word.partition("=")
+        told.append(
+            LEFT_OUT if secret else f"{name}={LEFT_OUT}" if equals and _secret(name) else word
+        )
+        secret = _secret(word) and not equals
+    return told
+
+
+def _secret(option: str) -> bool:
+    return option.startswith("-") and option.endswith("token")
 
 
 def _commit() -> str:

@@ -6,9 +6,11 @@ Pure: answers and documents in, failures out. Delivery of events is judged in ch
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from loadtest.checks import DETAILS_MAX, Failure
 
@@ -26,10 +28,21 @@ class Purchase:
     reservation_id: str = ""
     order_id: str = ""
     code: str = ""
+    answer: bytes = b""  # a hold as it was told
 
     @property
     def held(self) -> bool:
         return bool(self.reservation_id)
+
+
+class Lost(NamedTuple):
+    """What a destroyed piece of Redis' log provably took along, and SQL did not have yet."""
+
+    reservations: Set[str] = frozenset()
+    keys: Set[tuple[str, str]] = frozenset()  # user id and key
+
+
+NOTHING_LOST = Lost()
 
 
 def purchase_failures(
@@ -38,16 +51,18 @@ def purchase_failures(
     stock: Mapping[str, int],
     per_user: int,
     demand: Mapping[str, int],
+    lost: Lost = NOTHING_LOST,
 ) -> list[Failure]:
     """Oversold, undersold, per-person limit passed, one reservation for two, key answered twice.
 
     `stock` and `demand` are units by SKU over the whole run, all answers included, nothing
     returned in between. Repeats of an answer under the same key count once.
     """
-    failures = [*_reservation_failures(answers), *_key_failures(answers)]
+    failures = [*_reservation_failures(answers), *_key_failures(answers, lost)]
     sold: Counter[str] = Counter()
     by_user: Counter[tuple[str, str]] = Counter()
-    for answer in {answer.reservation_id: answer for answer in answers if answer.held}.values():
+    kept = [answer for answer in answers if answer.reservation_id not in lost.reservations]
+    for answer in {answer.reservation_id: answer for answer in kept if answer.held}.values():
         sold[answer.sku_id] += answer.qty
         by_user[answer.user_id, answer.sku_id] += answer.qty
     for sku_id, units in stock.items():
@@ -75,16 +90,39 @@ def _reservation_failures(answers: Iterable[Purchase]) -> list[Failure]:
     ]
 
 
-def _key_failures(answers: Iterable[Purchase]) -> list[Failure]:
-    given: dict[tuple[str, str], set[str]] = defaultdict(set)
+def _key_failures(answers: Iterable[Purchase], lost: Lost) -> list[Failure]:
+    given: dict[tuple[str, str], dict[str, set[bytes]]] = defaultdict(lambda: defaultdict(set))
     for answer in answers:
-        if answer.held:
-            given[answer.user_id, answer.key].add(answer.reservation_id)
-    return [
-        Failure("key_answered_twice", user_id, f"{key}: {sorted(reservations)}")
-        for (user_id, key), reservations in given.items()
-        if len(reservations) > 1
-    ]
+        if answer.held and answer.reservation_id not in lost.reservations:
+            given[answer.user_id, answer.key][answer.reservation_id].add(answer.answer)
+    failures = []
+    for (user_id, key), told in given.items():
+        if len(told) > 1 and (user_id, key) not in lost.keys:
+            failures.append(Failure("key_answered_twice", user_id, f"{key}: {sorted(told)}"))
+        failures += [
+            Failure("answer_differs", user_id, f"{key}: {sorted(texts)}")
+            for texts in told.values()
+            if len(texts) > 1
+        ]
+    return failures
+
+
+def one_key_failures(user_id: str, answers: Sequence[bytes], orders: int) -> list[Failure]:
+    """One key asked many times at once: equal bytes in every answer, and one order if those tell of
+    one. Whoever came too late has none, and is told so each time."""
+    failures = []
+    wanted = orders_told_of(answers)
+    if len(set(answers)) != 1:
+        failures.append(Failure("answer_differs", user_id, f"{sorted(set(answers))[:DETAILS_MAX]}"))
+    if orders != wanted:
+        told = f"{orders} orders for one key, {wanted} told of"
+        failures.append(Failure("key_ordered_twice", user_id, told))
+    return failures
+
+
+def orders_told_of(answers: Sequence[bytes]) -> int:
+    """How many orders equal requests may have made, by their answers over HTTP: one or none."""
+    return int(any("ok" in orjson.loads(answer) for answer in set(answers)))
 
 
 def audit_failures(audit: Mapping[str, Any]) -> list[Failure]:
@@ -128,7 +166,9 @@ def final_stock_failures(
 
 
 def order_failures(
-    acknowledged: Iterable[Purchase], orders: Mapping[str, Sequence[Mapping[str, Any]]]
+    acknowledged: Iterable[Purchase],
+    orders: Mapping[str, Sequence[Mapping[str, Any]]],
+    lost: Lost = NOTHING_LOST,
 ) -> list[Failure]:
     """Every acknowledged reservation exists once in its buyer's orders, and no other does.
 
@@ -137,7 +177,7 @@ def order_failures(
     failures: list[Failure] = []
     promised: dict[str, str] = {}
     for answer in acknowledged:
-        if answer.held:
+        if answer.held and answer.reservation_id not in lost.reservations:
             promised[answer.reservation_id] = answer.user_id
     counts = Counter(order["reservation_id"] for found in orders.values() for order in found)
     for reservation, user_id in promised.items():
@@ -160,3 +200,20 @@ def units_held(orders: Iterable[Mapping[str, Any]], sku_id: str) -> int:
         for line in order["lines"]
         if line["sku_id"] == sku_id
     )
+
+
+def limit_failures(
+    orders: Mapping[str, Sequence[Mapping[str, Any]]], sku_id: str, per_user: int
+) -> list[Failure]:
+    """Nobody's orders keep more units than one person may have."""
+    units = {user_id: units_held(found, sku_id) for user_id, found in orders.items()}
+    return [
+        Failure("limit_passed", user_id, f"{count} of {sku_id} in orders")
+        for user_id, count in units.items()
+        if count > per_user
+    ]
+
+
+def vanished_failures(before: Set[str], after: Set[str]) -> list[Failure]:
+    """Order ids that SQL had at some moment and has no more."""
+    return [Failure("order_vanished", "sql", order_id) for order_id in sorted(before - after)]

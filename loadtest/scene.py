@@ -28,6 +28,7 @@ class Scene:
     lotteries: dict[str, dict[str, Any]] = field(default_factory=dict)
     comments: list[dict[str, Any]] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)
+    questions: list[dict[str, Any]] = field(default_factory=list)  # the most wanted
 
     def enter(self, hello: dict[str, Any]) -> None:
         """Start over from the snapshot of a hello."""
@@ -41,6 +42,8 @@ class Scene:
             self.cards = {card["product_id"]: card for card in state["cards"]}
         if "sales" in state:
             self.sales = dict(state["sales"])
+        if "questions" in state:
+            self.questions = list(state["questions"]["top"])
         if "lotteries" in state:
             self.lotteries = dict(state["lotteries"])
 
@@ -88,6 +91,15 @@ class Scene:
     def _announced(self, d: dict[str, Any]) -> Spark | None:
         return Spark(Mood.ANNOUNCED, d) if d.get("text") else None
 
+    def _rain(self, d: dict[str, Any]) -> Spark:
+        return Spark(Mood.RAIN, d["rain"])
+
+    def _poll(self, d: dict[str, Any]) -> Spark:
+        return Spark(Mood.POLL, d["poll"])
+
+    def _gift(self, d: dict[str, Any]) -> Spark:
+        return Spark(Mood.GIFT, d["gift"])
+
     @property
     def open_lottery(self) -> dict[str, Any] | None:
         found = [each for each in self.lotteries.values() if each["state"] == "open"]
@@ -111,4 +123,7 @@ _FOLDS = {
     "lottery.drawn": Scene._closed,
     "lottery.voided": Scene._closed,
     "announcement": Scene._announced,
+    "rain.started": Scene._rain,
+    "poll.opened": Scene._poll,
+    "gift.opened": Scene._gift,
 }

@@ -27,6 +27,7 @@ class Note(NamedTuple):
 
     comments: tuple[tuple[int, int], ...]  # (index, when it was meant to be sent)
     critical_ts: tuple[int, ...]  # server time of each critical event, ms
+    state_ms: int  # server time of the state in it; 0 without
 
 
 class Seat:
@@ -60,8 +61,12 @@ class Seat:
             self._count(note.comments, now)
         for ts in note.critical_ts:
             crowd.critical_us.record(now - ts * 1000)
+        if note.state_ms:
+            crowd.state_us.record(now - note.state_ms * 1000)
         if message.drops:
             self.tally.dropped += message.drops.get("comment", 0)
+        if message.folds:
+            self.tally.folded += message.folds.get("comment", 0)
 
     def _count(self, comments: tuple[tuple[int, int], ...], now: int) -> None:
         record, seen = self.crowd.comment_us.record, self.seen
@@ -90,4 +95,5 @@ def note_of(message: Message, crowd: Crowd) -> Note:
         elif "seq" in event:
             critical_ts.append(event["ts"])
             crowd.critical_event(event)
-    return Note(tuple(comments), tuple(critical_ts))
+    state_ms = int(message.body.get("st", {}).get("server_ms", 0))
+    return Note(tuple(comments), tuple(critical_ts), state_ms)

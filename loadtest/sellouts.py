@@ -11,23 +11,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import uvloop
 from rich.console import Console
 
-from loadtest.api import ApiError, LiveroomApi
+from loadtest.api import LiveroomApi
 from loadtest.buyer import Buyer
 from loadtest.checks import Failure, examples, summary
-from loadtest.client import Address
-from loadtest.messages import MessageCache
-from loadtest.own_server import OwnServer
+from loadtest.full_room import Audits, full_room
+from loadtest.own_server import DATABASE_VARIABLE, OwnServer, own_database
 from loadtest.report import exact_percentile, print_table, provenance, write_json
 from loadtest.sale_checks import audit_failures, final_stock_failures, purchase_failures
 from loadtest.stage import Stage
@@ -36,9 +33,7 @@ from loadtest.steady import SteadySeat
 STOCK_MAX = 1_000
 BUYERS_MIN = 200
 SALES_PER_ROOM = 10  # then a new room: an audit reads every sale of a room
-AUDIT_STEP_S = 0.05
 WORKERS = 2
-DATABASE_VARIABLE = "LIVEROOM_DATABASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ class SellOut:
 class SellOutsResult:
     buyers: int
     runs: list[SellOut] = field(default_factory=list)
-    audits: int = 0
+    audits: Audits = field(default_factory=Audits)
     failures: list[Failure] = field(default_factory=list)
     broken_seeds: list[int] = field(default_factory=list)
 
@@ -77,38 +72,12 @@ async def run_sellouts(
     async with LiveroomApi(url, jwt_secret=jwt_secret) as api:
         for first in range(0, runs, SALES_PER_ROOM):
             room = f"sellouts-{seed}-{first}"
-            async with _full_room(api, room, buyers, seed + first, result) as (stage, seats):
+            audits = result.audits
+            async with full_room(api, room, buyers, seed + first, audits) as (stage, seats):
                 for number in range(first, min(first + SALES_PER_ROOM, runs)):
                     await _sell_out(stage, seats, seed + number, result)
+    result.failures += result.audits.failures
     return result
-
-
-@contextlib.asynccontextmanager
-async def _full_room(
-    api: LiveroomApi, room: str, buyers: int, seed: int, result: SellOutsResult
-) -> AsyncIterator[tuple[Stage, list[SteadySeat]]]:
-    """A room with its host and its buyers, its audit asked all the time."""
-    host = await api.person("sellouts-host", role="host")
-    stage = Stage(api, room, token=host.token)
-    await stage.open()
-    messages, rng = MessageCache(), random.Random(seed)
-    address = Address.of(api.url, room)
-    people = [await api.person(f"wisher-{number}") for number in range(buyers)]
-    seats = [
-        SteadySeat(address, name=person.name, person=person, messages=messages, rng=rng)
-        for person in people
-    ]
-    await asyncio.gather(*(seat.start() for seat in seats))
-    watching = asyncio.create_task(_watch_audit(stage, result))
-    try:
-        yield stage, seats
-    finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
-        for seat in seats:
-            seat.stop()
-        stage.viewer.leave()
 
 
 async def _sell_out(
@@ -144,14 +113,6 @@ async def _sell_out(
         result.broken_seeds.append(seed)
 
 
-async def _watch_audit(stage: Stage, result: SellOutsResult) -> None:
-    while True:
-        with contextlib.suppress(ApiError, TimeoutError):
-            result.failures += audit_failures(await stage.api.audit(stage.room, stage.token))
-            result.audits += 1
-        await asyncio.sleep(AUDIT_STEP_S)
-
-
 def _show(result: SellOutsResult, database: str, console: Console) -> None:
     stocks = sorted(run.stock for run in result.runs)
     took = sorted(run.took_s * 1000 for run in result.runs)
@@ -169,7 +130,7 @@ def _show(result: SellOutsResult, database: str, console: Console) -> None:
     title = f"{result.buyers} buyers on {WORKERS} workers, {database}"
     print_table(title, columns, [row], console=console)
     seeds = [run.seed for run in result.runs]
-    console.print(f"seeds {seeds[0]}…{seeds[-1]}; {result.audits} audits while selling")
+    console.print(f"seeds {seeds[0]}…{seeds[-1]}; {result.audits.answered} audits while selling")
     if result.failures:
         console.print(f"[red]BROKEN: {summary(result.failures)}; seeds {result.broken_seeds}")
         for failure in examples(result.failures):
@@ -180,7 +141,7 @@ def _show(result: SellOutsResult, database: str, console: Console) -> None:
 
 def main() -> int:
     given = _arguments()
-    environment = _environment(given.database)
+    environment = own_database(given.database)
 
     async def run() -> SellOutsResult:
         async with OwnServer(workers=WORKERS, environment=environment) as server:
@@ -203,7 +164,7 @@ def main() -> int:
             "runs": len(result.runs),
             "oversold": result.oversold,
             "undersold": result.undersold,
-            "audits": result.audits,
+            "audits": result.audits.answered,
             "broken": summary(result.failures),
             "broken_seeds": result.broken_seeds,
         }
@@ -224,11 +185,6 @@ def _arguments() -> argparse.Namespace:
     if given.database == "postgresql" and not os.environ.get(DATABASE_VARIABLE):
         parser.error(f"{DATABASE_VARIABLE} must be the address of an empty PostgreSQL database")
     return given
-
-
-def _environment(database: str) -> Mapping[str, str]:
-    url = os.environ.get(DATABASE_VARIABLE, "") if database == "postgresql" else ""
-    return {DATABASE_VARIABLE: url} if url else {}
 
 
 if __name__ == "__main__":

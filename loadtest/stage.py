@@ -16,6 +16,9 @@ from loadtest.history import Position
 NO_LIMITS = {"slow_mode_s": 0, "comments_per_user_per_s": 0, "chat_per_viewer_per_s": 0}
 PRODUCT_ID = "swarm-item"
 COUNTDOWN_S = 3
+UNSURE = frozenset({"unknown_outcome", "unavailable"})
+TRIES_MAX = 10  # of an act whose outcome stays unknown
+ASK_AGAIN_S = 0.5  # the server finds and mends what a lost answer left half done once a second
 
 
 class Stage:
@@ -48,7 +51,7 @@ class Stage:
             "sale_cents": 1900,
             "per_user": per_user,
         }
-        await self.viewer.command(
+        await self._surely(
             "sale.create",
             sale_id=sale_id,
             skus=[sku],
@@ -57,8 +60,22 @@ class Stage:
             hold_s=hold_s,
             pay_s=hold_s,
         )
-        await self.viewer.command("sale.preheat", sale_id=sale_id)
+        await self._surely("sale.preheat", sale_id=sale_id)
         return sale_id, sku_id
+
+    async def _surely(self, op: str, **params: object) -> None:
+        """An act that only needs to be done: asked again while its outcome is unknown."""
+        for tries_left in reversed(range(TRIES_MAX)):
+            try:
+                await self.viewer.command(op, **params)
+            except Refused as refused:
+                if refused.code == "conflict" and tries_left < TRIES_MAX - 1:
+                    return  # it was done when its answer was lost
+                if refused.code not in UNSURE or not tries_left:
+                    raise
+                await asyncio.sleep(max(refused.retry_ms / 1000, ASK_AGAIN_S))
+            else:
+                return
 
     async def start_sale(self, sale_id: str, *, countdown_s: int = COUNTDOWN_S) -> int:
         """When the sale starts, in Unix milliseconds."""

@@ -2,8 +2,9 @@
 
     python -m loadtest.stampede --rounds 20
 
-Every round is a sale of its own; the audit is asked all the time. Exit status 1 when any sale ended
-with other than exactly its stock, or any sample did not balance.
+Every round is a sale of its own; the audit is asked all the time, and after each sale it is timed
+how long the journal takes until every hold is an order in SQL. Exit status 1 when a sale ended with
+other than exactly its stock, any sample did not balance, or a hold did not become an order.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ from loadtest.stage import Stage
 from loadtest.steady import SteadySeat
 
 AUDIT_STEP_S = 0.03
+LAG_S_MAX = 15.0  # a hold that is no order by then is taken for lost
+LAG_STEP_S = 0.02
+READERS = 16  # people whose orders are read at once
 ROOM = "stampede"
 
 
@@ -48,6 +52,7 @@ class Round:
     held: int
     took_s: float
     answers_ms: list[float]
+    journal_lag_s: float  # from the last answer until all was in SQL, the reading included
 
 
 @dataclass
@@ -113,6 +118,7 @@ async def _sell(
     bought = await asyncio.gather(*(buyer.buy() for buyer in buyers))
     took_s = time.monotonic() - began
     answers = [answer for each in bought for answer in each]
+    lag_s = await _until_ordered(stage.api, seats, answers, result)
     audit = await stage.api.audit(ROOM, stage.token)
     held = len({answer.reservation_id for answer in answers if answer.held})
     result.failures += _sale_failures(answers, sku_id, stock, len(seats))
@@ -121,7 +127,33 @@ async def _sell(
         audit, sale_id=sale_id, taken={sku_id: min(stock, len(seats))}
     )
     await stage.viewer.command("sale.stop", sale_id=sale_id)
-    return Round(stock, held, took_s, [buyer.answered_us / 1000 for buyer in buyers])
+    return Round(stock, held, took_s, [buyer.answered_us / 1000 for buyer in buyers], lag_s)
+
+
+async def _until_ordered(
+    api: LiveroomApi,
+    seats: Sequence[SteadySeat],
+    answers: Sequence[Purchase],
+    result: StampedeResult,
+) -> float:
+    """Wait until SQL, which people's orders are listed from, knows every hold; how long it took."""
+    began = time.monotonic()
+    gate = asyncio.Semaphore(READERS)
+    tokens = {seat.user_id: seat.token or "" for seat in seats}
+    waiting = {answer.order_id: tokens[answer.user_id] for answer in answers if answer.held}
+
+    async def look(order_id: str, token: str) -> None:
+        async with gate, asyncio.timeout(LAG_S_MAX):
+            orders = await api.orders(token)
+        if any(order["order_id"] == order_id for order in orders):
+            del waiting[order_id]
+
+    while waiting and time.monotonic() - began < LAG_S_MAX:
+        await asyncio.gather(*(look(*each) for each in list(waiting.items())))
+        if waiting:
+            await asyncio.sleep(LAG_STEP_S)
+    result.failures += [Failure("order_missing", order_id, "not in SQL") for order_id in waiting]
+    return time.monotonic() - began
 
 
 def _sale_failures(answers: list[Purchase], sku_id: str, stock: int, demand: int) -> list[Failure]:
@@ -150,9 +182,11 @@ def _show(result: StampedeResult, console: Console) -> None:
         exact = sum(each.held == min(stock, result.buyers) for each in rounds)
         rows.append(
             [f"stock {stock}", len(rounds), exact, exact_percentile(answers, 50),
-             exact_percentile(answers, 99), max(each.took_s for each in rounds) * 1000]
+             exact_percentile(answers, 99), max(each.took_s for each in rounds) * 1000,
+             max(each.journal_lag_s for each in rounds) * 1000]
         )  # fmt: skip
-    columns = ["", "sales", "sold exactly", "answer p50 ms", "p99 ms", "longest round ms"]
+    columns = ["", "sales", "sold exactly", "answer p50 ms", "p99 ms", "longest round ms",
+               "all in SQL after, ms"]  # fmt: skip
     print_table(f"{result.buyers} buyers at once", columns, rows, console=console)
     console.print(f"{result.audits} audits while selling, seed {result.seed}")
     if result.failures:
@@ -187,10 +221,16 @@ def main() -> int:
     _show(result, Console(width=100))
     if given.json:
         rounds = [
-            {"stock": each.stock, "held": each.held, "took_s": round(each.took_s, 4)}
+            {
+                "stock": each.stock,
+                "held": each.held,
+                "took_s": round(each.took_s, 4),
+                "journal_lag_s": round(each.journal_lag_s, 3),
+            }
             for each in result.rounds
         ]
         document = {**provenance(seed=given.seed), "buyers": given.buyers, "rounds": rounds,
+                    "journal_lag_s_max": max((each["journal_lag_s"] for each in rounds), default=0),
                     "audits": result.audits, "broken": summary(result.failures)}  # fmt: skip
         write_json(given.json, document)
     return 1 if result.failures else 0

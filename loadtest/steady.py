@@ -66,8 +66,12 @@ class SteadySeat:
 
     def _lost(self, viewer: Viewer, code: int) -> None:
         self.losses += 1
+        self.return_later()
+
+    def return_later(self) -> None:
+        """Also for one whose first connection failed."""
         if not self._stopped:
-            self._return = asyncio.get_running_loop().create_task(come_back(viewer, self._rng))
+            self._return = asyncio.get_running_loop().create_task(come_back(self.viewer, self._rng))
 
     def stop(self) -> None:
         self._stopped = True

@@ -1,7 +1,8 @@
 """The raw swarm: an open-loop crowd on one room, all clients measured, then the invariants.
 
     python -m loadtest.swarm --url http://127.0.0.1:8000 --viewers 2000 --comments 100 \\
-        --seconds 20 --buyers 300 --stock 100 --json out.json
+        --seconds 20 --buyers 300 --stock 100 --html out.html --json out.json
+    python -m loadtest.swarm --own-server 2 --viewers 10000 --comments 5
 
 Exit status 1 when an invariant was broken. Needs a host token, or a server in development mode,
 or the server's JWT secret in LIVEROOM_JWT_SECRET.
@@ -24,12 +25,15 @@ import uvloop
 from rich.console import Console
 
 from loadtest.api import LiveroomApi
-from loadtest.checks import Failure, chat_failures, winner_failures
+from loadtest.checks import Failure, winner_failures
 from loadtest.client import Refused
-from loadtest.outcome import Outcome, document, show
+from loadtest.gauge import joining, running
+from loadtest.outcome import Outcome, document, judge_chat, show
+from loadtest.own_server import OwnServer
 from loadtest.parts import LocalPart, RemotePart, make_parts
 from loadtest.plan import Plan
 from loadtest.report import write_json
+from loadtest.report_page import write_page
 from loadtest.sale_checks import audit_failures, final_stock_failures, purchase_failures
 from loadtest.seat import clock_us
 from loadtest.stage import Stage
@@ -50,8 +54,10 @@ async def run_swarm(
     winners: int,
     host_token: str | None,
     server_cpu: Callable[[], float] = _not_ours,
+    console: Console | None = None,
 ) -> Outcome:
-    """The whole run against a server that is up."""
+    """The whole run against a server that is up; progress is drawn on `console`."""
+    console = console or Console(quiet=True)
     async with LiveroomApi(plan.url, jwt_secret=plan.jwt_secret) as api:
         token = host_token or (await api.person("swarm-host", role="host")).token
         stage = Stage(api, plan.room, token=token)
@@ -60,10 +66,13 @@ async def run_swarm(
             sale_id, sku_id = await stage.make_sale(stock=stock)
             plan = replace(plan, sale_id=sale_id, sku_id=sku_id)
         parts = make_parts(plan)
-        await asyncio.gather(*(part.join() for part in parts))
+        gauges = [part.gauge for part in parts]
+        async with joining(gauges, plan.viewers + plan.buyers, console):
+            await asyncio.gather(*(part.join() for part in parts))
         outcome = Outcome(plan, stock, winners, [])
         cpu_before = server_cpu()
-        lottery_id = await _load(stage, parts, outcome)
+        async with running(gauges, plan.seconds + START_DELAY_S, console):
+            lottery_id = await _load(stage, parts, outcome)
         outcome.server_cpu_s = server_cpu() - cpu_before
         await _settle(stage, parts, outcome, lottery_id)
         return outcome
@@ -121,9 +130,7 @@ async def _draw(stage: Stage, outcome: Outcome, lottery_id: str) -> dict[str, An
 
 
 def _judge(outcome: Outcome, draw: dict[str, Any] | None) -> None:
-    for result in outcome.results:
-        outcome.failures += result.failures
-        outcome.failures += chat_failures(result.tallies, published=outcome.published)
+    judge_chat(outcome)
     if draw is not None:
         joined = [user for result in outcome.results for user in result.entrants]
         outcome.failures += winner_failures(draw, joined=joined, winners_count=outcome.winners)
@@ -149,6 +156,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m loadtest.swarm", description="An open-loop crowd on one room."
     )
     parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--own-server", type=int, metavar="WORKERS", help="start one for this run")
     parser.add_argument("--room", help="default: a new one")
     parser.add_argument("--host-token", default=os.environ.get("LIVEROOM_HOST_TOKEN"))
     parser.add_argument("--viewers", type=int, default=500)
@@ -160,17 +168,17 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--churn", type=float, default=0, help="viewers replaced per second")
     parser.add_argument("--cuts", type=float, default=0, help="connections cut per second")
     parser.add_argument("--joins", type=float, default=400, help="joins per second")
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="at most 10,000 sockets each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", help="write all figures here")
+    parser.add_argument("--html", help="write a page with plots here")
     parser.add_argument("--p99-ms", type=float, help="fail when comments' p99 is above this")
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    given = _arguments(arguments)
+def _plan(given: argparse.Namespace) -> Plan:
     speakers = min(given.viewers, max(50, int(given.comments * 2)))
-    plan = Plan(
+    return Plan(
         url=given.url,
         room=given.room or f"swarm-{secrets.token_hex(4)}",
         viewers=given.viewers,
@@ -186,19 +194,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts=given.processes,
         jwt_secret=os.environ.get("LIVEROOM_JWT_SECRET"),
     )
+
+
+async def _run(given: argparse.Namespace, console: Console) -> Outcome:
+    """Against the server that is named, or one that lives as long as the run."""
+    plan = _plan(given)
+
+    async def run(plan: Plan) -> Outcome:
+        return await run_swarm(
+            plan,
+            stock=given.stock,
+            winners=given.winners,
+            host_token=given.host_token,
+            console=console,
+        )
+
+    if not given.own_server:
+        return await run(plan)
+    async with OwnServer(workers=given.own_server) as server:
+        return await run(replace(plan, url=server.url, jwt_secret=server.jwt_secret))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _arguments(arguments)
+    console = Console(width=100)
     began = time.monotonic()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        outcome = runner.run(
-            run_swarm(plan, stock=given.stock, winners=given.winners, host_token=given.host_token)
-        )
+        outcome = runner.run(_run(given, console))
     found = document(outcome, seed=given.seed)
     found["took_s"] = round(time.monotonic() - began, 1)
     p99 = found["latency_ms"].get("comment", {}).get("p99", 0.0)
     if given.p99_ms and p99 > given.p99_ms:
         found["broken"]["too_slow"] = 1
-    show(found, Console(width=100))
+    show(found, console)
     if given.json:
         write_json(given.json, found)
+    if given.html:
+        write_page(given.html, found)
     return 1 if found["broken"] else 0
 
 

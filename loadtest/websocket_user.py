@@ -6,6 +6,10 @@ from the event's server time. Refusals that are part of the game count as answer
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import random
+import socket
 import time
 from typing import Any
 
@@ -26,8 +30,10 @@ FAIR_REFUSALS = frozenset({
     "sold_out", "limit_reached", "not_started", "ended", "slow_mode", "rate_limited",
     "not_qualified", "closed",
 })  # fmt: skip
+COMMENTS_KEPT = 1000  # ids a user remembers, to notice one that is shown twice
 MESSAGES = MessageCache()
-HISTORIES: list[History] = []  # one a user; judged when the test stops
+SEATED: set[WebSocketUser] = set()  # everyone of this process who is in a room now
+_numbers = itertools.count(1)
 
 
 class WebSocketUser(FastHttpUser):
@@ -39,25 +45,44 @@ class WebSocketUser(FastHttpUser):
     token: str | None = None
 
     def on_start(self) -> None:
-        self.history = History(f"{type(self).__name__}-{len(HISTORIES)}")
-        HISTORIES.append(self.history)
+        self.history = History(f"{type(self).__name__}-{next(_numbers)}")
+        self.shown = self.doubled = 0
+        self.refusal = ""  # the code of the last command that was refused, or empty
+        self._recent: dict[str, None] = {}
+        SEATED.add(self)
         self.socket: websocket.WebSocket | None = None
         self.position: Position | None = None
         self._pending: dict[int, AsyncResult] = {}
         self._last_id = 0
-        self._closing = False
+        self._closing = self._was_cut = False
         self._reader = gevent.spawn(self._stay)
         self._wait_until_in()
 
     def on_stop(self) -> None:
+        """Leave; what was asked and not answered is given up, as the user was stopped."""
         self._closing = True
+        SEATED.discard(self)
+        self._reader.kill()
         if self.socket is not None:
-            self.socket.close()
-        self._reader.kill(block=False)
+            with contextlib.suppress(OSError, websocket.WebSocketException):
+                self.socket.close(timeout=0)
+        self._lost()
+
+    def cut(self) -> None:
+        """Lose the connection as a network does; the user comes back to where it was."""
+        if self.socket is not None and self.socket.sock is not None:
+            self._was_cut = True
+            with contextlib.suppress(OSError):
+                self.socket.sock.shutdown(socket.SHUT_RDWR)
 
     def _wait_until_in(self) -> None:
         with gevent.Timeout(CONNECT_TIMEOUT_S, False):
             while self.position is None:
+                gevent.sleep(0.05)
+
+    def _wait_until_back(self) -> None:
+        with gevent.Timeout(CONNECT_TIMEOUT_S, False):
+            while self.socket is None and not self._closing:
                 gevent.sleep(0.05)
 
     def _stay(self) -> None:
@@ -104,21 +129,30 @@ class WebSocketUser(FastHttpUser):
         return self._last_id, answer
 
     def command(self, op: str, **params: object) -> dict[str, Any] | None:
-        """The `ok`, or None when it was refused or lost (which locust is told)."""
+        """The `ok`, or None when it was refused or lost (which locust is told).
+
+        A loss that we made ourselves is an answer under a name of its own, no failure.
+        """
+        self._wait_until_back()
         began = time.perf_counter()
         error: BaseException | None = None
         answer: dict[str, Any] = {}
         name = op
+        self.refusal = ""
         try:
             _, pending = self._send(op, params)
             answer = pending.get(timeout=REPLY_TIMEOUT_S)
         except Refused as refusal:
+            self.refusal = refusal.code
             if refusal.code in FAIR_REFUSALS:
                 name = f"{op} ({refusal.code})"
             else:
                 error = refusal
         except (Lost, OSError, websocket.WebSocketException, gevent.Timeout) as lost:
-            error = lost
+            if self._was_cut:
+                name = f"{op} (cut)"
+            else:
+                error = lost
         self._report("WS", name, began, error)
         return answer if error is None and name == op else None
 
@@ -154,6 +188,8 @@ class WebSocketUser(FastHttpUser):
             recovered = bool(answer["recovered"])
             self.history.records.append(Joined(at, self._resumed, recovered, replayed))
             self.position = at
+            self._was_cut = False
+            self.joined(answer)
         pending = self._pending.pop(reply["id"], None)
         if pending is None:
             return
@@ -173,11 +209,15 @@ class WebSocketUser(FastHttpUser):
         for answer in pending.values():
             answer.set_exception(Lost(1006))
 
+    def joined(self, hello: dict[str, Any]) -> None:
+        """The answer to a hello, with the room's state; for subclasses."""
+
     def hear(self, message: Message) -> None:
         """Measures comments; subclasses add what they react to."""
         now_ms = time.time() * 1000
         for event in message.events:
             if event["t"] == "comment":
+                self._shown(event["d"]["id"])
                 self.environment.events.request.fire(
                     request_type="EV",
                     name="comment",
@@ -186,3 +226,16 @@ class WebSocketUser(FastHttpUser):
                     exception=None,
                     context={},
                 )
+
+    def _shown(self, comment_id: str) -> None:
+        self.shown += 1
+        self.doubled += comment_id in self._recent
+        self._recent[comment_id] = None
+        if len(self._recent) > COMMENTS_KEPT:
+            del self._recent[next(iter(self._recent))]
+
+
+def cut_some(share: float) -> None:
+    """Cut the connections of this share of the users of this process."""
+    for user in [each for each in SEATED if random.random() < share]:
+        user.cut()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,8 +20,11 @@ from loadtest.messages import Message
 from loadtest.outcome import document
 from loadtest.own_server import OwnServer
 from loadtest.plan import Plan
+from loadtest.rains import run_rains
+from loadtest.report_page import page
 from loadtest.sellouts import run_sellouts
 from loadtest.stampede import run_stampede
+from loadtest.storm import run_storm
 from loadtest.swarm import run_swarm
 from loadtest.unpaid import BACK_WITHIN_S, run_unpaid
 
@@ -48,6 +52,7 @@ async def test_a_swarm_with_cuts_and_a_sale_loses_and_oversells_nothing(server: 
         churn_per_s=2,
         cuts_per_s=2,
         jwt_secret=server.jwt_secret,
+        parts=2,
     )
     outcome = await run_swarm(plan, stock=15, winners=3, host_token=None)
     found = document(outcome, seed=plan.seed)
@@ -56,6 +61,11 @@ async def test_a_swarm_with_cuts_and_a_sale_loses_and_oversells_nothing(server: 
     assert found["delivered_percent"] == 100
     assert found["reservations"] == 15
     assert found["came_back"] > 0
+    assert found["critical_events"] > 0
+    assert {"comment", "critical", "state", "sale.buy reply"} <= found["latency_ms"].keys()
+    assert len(found["timeline"]) > 5
+    assert all(verdict["looked_at"] for verdict in found["verdicts"])
+    assert "All promises held" in page(found)
 
 
 @pytest.mark.slow
@@ -94,7 +104,17 @@ async def test_sell_outs_of_any_size_end_with_exactly_the_stock_sold(
     assert result.failures == [], result.broken_seeds
     assert [run.held for run in result.runs] == [run.stock for run in result.runs]
     assert all(run.wishes > run.stock for run in result.runs)
-    assert result.audits > 0
+    assert result.audits.answered > 0
+
+
+@pytest.mark.slow
+async def test_every_cent_of_a_few_rains_is_accounted_for(server: OwnServer) -> None:
+    """Five of the two hundred of `make prove-rain`, one of them stopped half-way."""
+    result = await run_rains(
+        server.url, jwt_secret=server.jwt_secret, runs=5, people=120, packets=30, seed=8
+    )
+    assert result.failures == [], result.broken_seeds
+    assert all(run.claimed_cents + run.returned_cents == run.total_cents for run in result.runs)
 
 
 @pytest.mark.slow
@@ -131,19 +151,26 @@ async def test_the_audience_is_lively_from_the_first_minute(server: OwnServer) -
 
 
 @pytest.mark.slow
-async def test_locust_runs_headless_and_ends_with_the_invariants(server: OwnServer) -> None:
-    """In a process of its own: importing locust patches the sockets of whoever does."""
-    arguments = ["--headless", "-u", "20", "-r", "10", "-t", "6s", "--host", server.url]
+async def test_locust_with_two_workers_is_judged_as_a_whole(
+    server: OwnServer, tmp_path: Path
+) -> None:
+    """In processes of their own: importing locust patches the sockets of whoever does."""
+    arguments = ["--url", server.url, "--workers", "2", "--users", "20", "--seconds", "8"]
+    arguments += ["--shape", "reconnect-storm", "--stock", "3"]
+    arguments += ["--html", str(tmp_path / "run.html"), "--csv", str(tmp_path / "run")]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", *arguments,
-        cwd=PROJECT, env={**os.environ, "LOAD_STOCK": "3"},
+        sys.executable, "-m", "loadtest.locust_run", *arguments,
+        cwd=PROJECT, env={**os.environ, "LIVEROOM_JWT_SECRET": server.jwt_secret},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate()
     told = output.decode(errors="replace")
     assert process.returncode == 0, told[-3000:]
-    assert "broken {}" in told
-    assert "sale.buy" in told
+    assert "users of 2 processes" in told
+    assert "3 units told to buyers; broken {}" in told
+    assert int(re.findall(r"processes, (\d+) returns", told)[0]) > 0
+    for report in ("run.html", "run_stats.csv"):
+        assert "No critical event is lost" in (tmp_path / report).read_text()
 
 
 @pytest.mark.slow
@@ -153,3 +180,11 @@ async def test_a_sale_survives_kills_of_workers_and_redis() -> None:
     assert {kill.what for kill in result.kills} == {"worker", "redis"}
     assert result.failures == []
     assert result.acknowledged == result.units_in_orders == 200
+
+
+@pytest.mark.slow
+async def test_everybody_thrown_out_comes_back_and_misses_nothing() -> None:
+    result = await run_storm(viewers=150, workers=2, seed=1)
+    assert result.failures == []
+    assert len(result.back_s) == 150
+    assert (result.resumed, result.snapshots) == (150, 0)
