@@ -198,11 +198,10 @@ class Room:
 
         until(started, ANSWER_S)
 
-    def buy(self, sale_id: str, buyer: Pass, sku_id: str = "tea-sku") -> str:
+    def buy(self, sale_id: str, buyer: Pass, sku_id: str = "tea-sku", **more: object) -> str:
         """Hold one unit; the order's id."""
-        line = {"sku_id": sku_id, "qty": 1}
-        key = f"key-{buyer.user_id}"
-        held = self.insist("sale.buy", by=buyer, sale_id=sale_id, lines=[line], key=key)
+        terms = {"lines": [{"sku_id": sku_id, "qty": 1}], "key": f"key-{buyer.user_id}", **more}
+        held = self.insist("sale.buy", by=buyer, sale_id=sale_id, **terms)
         order_id: str = held["order_id"]
         return order_id
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from flash_sale.storage import keys
 from server.embedded import socket_path
-from tests.browser.house import Room
+from tests.browser.house import Pass, Room
 from tests.browser.people import People, close_sheets, expect_state
 from tests.browser.test_buyers_way import expect_paid
 from tests.integration.test_supervisor import run
@@ -68,3 +68,57 @@ def test_a_coupon_for_new_buyers_is_given_when_they_pay(room: Room, people: Peop
     viewer.get_by_test_id("my-orders").click()
     viewer.get_by_role("tab", name="优惠券").click()
     expect(viewer.get_by_test_id("my-coupon")).to_contain_text("新客礼")
+
+
+def order_with_coupon(room: Room, sale_id: str) -> tuple[Pass, str]:
+    """A buyer who has paid with their one coupon, and the order."""
+    buyer = room.house.admit("小满")
+    coupon = room.run("coupon.drop", title="立减2", quota=1, off_cents=200)["coupon_id"]
+    room.run("coupon.claim", by=buyer, coupon_id=coupon)
+    order_id = room.buy(sale_id, buyer, coupon_id=coupon)
+    payment = room.begin_payment(order_id, buyer)
+    room.house.ask("POST", f"/v1/payments/{payment}/sandbox", {"outcome": "succeeded"})
+    until(lambda: order_status(room, order_id, buyer) == "paid")
+    assert coupon_state(room, buyer) == "used"
+    return buyer, order_id
+
+
+def order_status(room: Room, order_id: str, buyer: Pass) -> str:
+    return str(room.house.ask("GET", f"/v1/orders/{order_id}", token=buyer.token)["status"])
+
+
+def coupon_state(room: Room, buyer: Pass) -> str:
+    (coupon,) = room.house.ask("GET", "/v1/me/coupons", token=buyer.token)["coupons"]
+    return str(coupon["state"])
+
+
+def test_a_refund_gives_the_coupon_back_when_the_host_says_so(room: Room, people: People) -> None:
+    """One refund from the order's own form with the tick, one without."""
+    sale_id = room.sell()
+    console = people.console(room)
+    rows = "[data-testid=order-row][data-status={}]".format
+    for refunded, (tick, state) in enumerate(((True, "claimed"), (False, "used"))):
+        buyer, order_id = order_with_coupon(room, sale_id)
+        expect(console.locator(rows("refunded"))).to_have_count(refunded)
+        console.locator(rows("paid")).get_by_test_id("order-open").click()
+        console.get_by_test_id("refund-coupon").set_checked(tick)
+        console.get_by_test_id("refund-ask").click()
+        console.get_by_test_id("refund-confirm").click()
+        until(lambda: order_status(room, order_id, buyer) == "refunded")  # noqa: B023
+        until(lambda: coupon_state(room, buyer) == state)  # noqa: B023
+        close_sheets(console)
+
+
+def test_a_granted_request_gives_the_coupon_back_when_the_host_says_so(
+    room: Room, people: People
+) -> None:
+    buyer, order_id = order_with_coupon(room, room.sell())
+    console = people.console(room)
+    wish = {"reason": "changed_mind", "note": "", "key": "back"}
+    room.house.ask("POST", f"/v1/orders/{order_id}/refund", wish, buyer.token)
+    console.get_by_test_id("refund-requests").click()
+    console.get_by_test_id("request-approve").click()
+    console.get_by_test_id("request-coupon").check()
+    console.get_by_test_id("request-return").click()
+    until(lambda: order_status(room, order_id, buyer) == "refunded")
+    until(lambda: coupon_state(room, buyer) == "claimed")

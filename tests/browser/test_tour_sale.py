@@ -196,7 +196,9 @@ def the_next_in_line(console: Page, next_one: Page, device: Device) -> None:
     look(next_one, device)
     next_one.get_by_test_id("pay-button").click()
     expect_paid(next_one)
-    expect(console.get_by_test_id("order-row").first).to_have_attribute("data-status", "paid")
+    rows = console.get_by_test_id("order-row")
+    expect(rows.last).to_have_attribute("data-status", "refunded")  # the one that is given back
+    expect(rows.first).to_have_attribute("data-status", "paid")
     open_sheet(console, device, "order-dialog", "order-open")
     for choice in ("refund-kind-pieces", "refund-kind-all", "refund-return"):
         radio = console.get_by_test_id(choice)

@@ -124,6 +124,7 @@ _WORDS = """() => {
   return said;
 }"""
 
+_STILL = "Promise.allSettled(document.getAnimations().map((one) => one.finished)).then(() => {})"
 _WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 
 
@@ -144,6 +145,7 @@ def foreign(page: Page, lang: str) -> list[str]:
 def look(page: Page, device: Device) -> None:
     """At the sheet on top, or at the page where none is open."""
     expect(page.locator(".spinner")).to_have_count(0)
+    page.evaluate(_STILL)  # a color on its way to another is neither
     on_top = "[role=dialog]" if page.get_by_role("dialog").count() else ""
     wide, room = page.evaluate(_WIDTHS)
     faults = {
