@@ -26,6 +26,7 @@ class JournalConsumer:
         self._sales = sales
         self._journal = journal
         self._tries: dict[tuple[str, int], int] = {}
+        self._refused = ""  # the sale whose move failed in the last step
 
     async def step(self) -> int:
         """Move at most one batch of each open sale; the number of entries moved.
@@ -34,9 +35,13 @@ class JournalConsumer:
         """
         if not await self._behind(await self._sales.open_sales_lately()):
             return 0
+        behind = await self._behind(await self._sales.open_sales())
+        behind.sort(key=lambda progress: progress.sale.sale_id == self._refused)  # it goes last
         moved = 0
-        for progress in await self._behind(await self._sales.open_sales()):
+        for progress in behind:
+            self._refused = progress.sale.sale_id
             moved += await self.move(progress)
+        self._refused = ""
         return moved
 
     async def _behind(self, open_sales: Sequence[Progress]) -> list[Progress]:

@@ -25,7 +25,7 @@ from flash_sale.storage.order_rows import orders_of_rows
 from flash_sale.storage.placing import insert_orders
 from flash_sale.storage.records import pack_record
 from flash_sale.storage.sales import stage_update
-from flash_sale.storage.sql import insert_new, sql_answering
+from flash_sale.storage.sql import insert_new, journal_writing, sql_answering
 from flash_sale.storage.tables import (
     order_keys,
     orders,
@@ -110,13 +110,13 @@ class SqlOrders:
 
         The cursor is compared with `expected`: of two consumers one wins, the other gets False and
         changed nothing, as does one whose entries are of an earlier life of Redis. So every entry
-        counts exactly once, whoever crashed where. Any error but `Refused` means an entry is bad;
-        nothing changed.
+        counts exactly once, whoever crashed where. Any error but `Refused` means that the data of
+        an entry is bad; nothing changed.
         """
         strange = [entry.seq for entry in entries if entry.kind not in KINDS]
         if strange:
             raise ValueError(f"no such kind of journal entry: {strange}")
-        async with sql_answering(), self._engine.begin() as connection:
+        async with journal_writing(), self._engine.begin() as connection:
             if not await _advance(connection, sale, expected, entries[-1].seq):
                 return False
             held = [
@@ -139,7 +139,7 @@ class SqlOrders:
 
     async def park(self, sale: Sale, expected: int, entry: Entry, error: str) -> bool:
         """Set an entry aside that the tables would not take, and move the cursor past it."""
-        async with sql_answering(), self._engine.begin() as connection:
+        async with journal_writing(), self._engine.begin() as connection:
             if not await _advance(connection, sale, expected, entry.seq):
                 return False
             await connection.execute(

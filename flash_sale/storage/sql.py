@@ -13,11 +13,18 @@ from typing import Any
 
 from sqlalchemy import Integer, Table, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flash_sale.errors import UNKNOWN_RETRY_MS, Refused
+
+# Classes of SQLSTATE (PostgreSQL's manual, appendix A) in which asking again can help: no
+# connection, a standby's read-only state, no such database or user, a lost race, nothing left of a
+# resource, not ready, stopped by an operator, a system error, an internal one.
+PASSING_CLASSES = frozenset({"08", "25", "28", "3D", "40", "53", "55", "57", "58", "XX"})
+# Of what was to be written: out of range, against a constraint.
+DATA_CLASSES = frozenset({"22", "23"})
 
 # Statements that duties ask all the time are made once, with this as their limit: to make one costs
 # more than its answer when there is nothing to do.
@@ -75,11 +82,41 @@ async def sql_answering() -> AsyncIterator[None]:
         raise
 
 
+@asynccontextmanager
+async def journal_writing() -> AsyncIterator[None]:
+    """The same, and stricter: nothing but an entry's own data lets a fault through.
+
+    An entry that is set aside is an acknowledged act missing from the books. That must not come of
+    a crowded server, a lost race or a table that is not there yet.
+    """
+    async with sql_answering():
+        try:
+            yield
+        except DBAPIError as trouble:
+            if is_of_the_data(trouble):
+                raise
+            raise unavailable() from trouble
+
+
 def unavailable() -> Refused:
     return Refused("unavailable", "The database did not answer.", UNKNOWN_RETRY_MS)
 
 
 def is_away(trouble: DBAPIError) -> bool:
     """Whether the database, not the statement, is the trouble."""
+    if sqlstate := _sqlstate(trouble):
+        return sqlstate[:2] in PASSING_CLASSES
     text = str(trouble.orig).lower()
-    return any(word in text for word in ("locked", "connect", "closed", "shutting down"))
+    return any(word in text for word in ("locked", "connect", "closed", "shutting down", "disk"))
+
+
+def is_of_the_data(trouble: DBAPIError) -> bool:
+    """Whether what was to be written is the trouble, so that asking again is of no use."""
+    if sqlstate := _sqlstate(trouble):
+        return sqlstate[:2] in DATA_CLASSES
+    return isinstance(trouble, DataError | IntegrityError)
+
+
+def _sqlstate(trouble: DBAPIError) -> str:
+    """Five characters; empty of SQLite, and of a fault in the driver itself."""
+    return getattr(trouble.orig, "sqlstate", None) or ""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select
 
 from flash_sale.errors import Refused
+from flash_sale.ports import Entry
+from flash_sale.sale import Sale
 from flash_sale.storage import keys
+from flash_sale.storage.orders import SqlOrders
 from flash_sale.storage.tables import order_lines, orders, parked_entries, sales, stock_changes
 from tests.contracts.flash_sale.shop import Shop, sku
 
@@ -99,6 +103,29 @@ async def test_a_poison_entry_is_parked_and_the_others_flow(shop: Shop, redis: R
     assert await rows(shop, parked) == [(seq, "unreadable")]
     assert await shop.order_status(last) == "placed"
     assert await redis.xlen(keys.journal("s1")) == 0
+
+
+async def test_a_sale_that_cannot_be_moved_keeps_no_other_waiting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row locked by somebody for long, say: the others are moved a step later."""
+    for sale_id in ("s1", "s2", "s3"):
+        await shop.open_sale(sale_id=sale_id)
+    apply, stuck = SqlOrders.apply, []
+
+    async def locked(at: SqlOrders, sale: Sale, expected: int, entries: Sequence[Entry]) -> bool:
+        stuck.append(sale.sale_id)
+        if sale.sale_id == stuck[0]:
+            raise Refused("unavailable", "locked")
+        return await apply(at, sale, expected, entries)
+
+    with monkeypatch.context() as lock:
+        lock.setattr(SqlOrders, "apply", locked)
+        for _ in range(3):
+            with pytest.raises(Refused):
+                await shop.sale.consumer.step()
+    moved = await rows(shop, select(sales.c.journal_seq).order_by("journal_seq"))
+    assert moved == [(0,), (1,), (1,)]
 
 
 async def test_a_thousand_buys_move_in_few_transactions(shop: Shop) -> None:
