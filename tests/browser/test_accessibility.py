@@ -60,6 +60,7 @@ def test_all_that_is_played_at_once_has_its_place(
     assert findings(viewer) == []
     viewer.get_by_test_id("rain-chip").click()
     viewer.get_by_test_id("rain-grab").click()
+    expect(viewer.get_by_test_id("rain-amount")).to_be_visible()
     room.run("rain.stop", rain_id=rain_id)
     expect(viewer.get_by_test_id("rain-result")).to_be_visible()
     viewer.keyboard.press("Escape")
