@@ -22,7 +22,7 @@ GRAVE = ("serious", "critical")
 TARGET_PX_MIN = 24  # WCAG 2.2, 2.5.8; a thumb's 44 px on the picture are checked by themselves
 HAN = re.compile(r"[\u4e00-\u9fff]+")
 LATIN = re.compile(r"[A-Za-z]{3,}")
-IDS = re.compile(r"\b[a-z]+_[0-9a-f]{8,}\b|\bo\d+-[\w-]{8,}")
+IDS = re.compile(r"https?://\S+|\broom-\d+\b|\b[a-z]+_[0-9a-f]{8,}\b|\bo\d+-[\w-]{8,}")
 # Latin words of a Chinese page that are its own: names of formats and things, and what is typed.
 CHINESE_TOO = frozenset(
     {
