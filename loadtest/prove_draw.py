@@ -132,10 +132,19 @@ class Prover:
         self.result.fail("not_drawn", lottery_id, f"not within {DRAWN_WITHIN_S:.0f} s")
 
     async def _open(self, winners: int) -> str:
-        answer = await self._persist(
-            self.host.token, "lottery.open", winners=winners, prize="Proof", manual=True
-        )
-        return str(answer["lottery_id"])
+        """Once the room has been told of the last draw: that may be a moment after it."""
+        until = time.monotonic() + DRAWN_WITHIN_S
+        while True:
+            try:
+                answer = await self._persist(
+                    self.host.token, "lottery.open", winners=winners, prize="Proof", manual=True
+                )
+            except ApiError as refused:
+                if refused.code != "conflict" or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return str(answer["lottery_id"])
 
     async def _join(self, lottery_id: str, count: int) -> Receipts:
         gate = asyncio.Semaphore(JOINS_AT_ONCE)
