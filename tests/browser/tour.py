@@ -7,6 +7,7 @@ the device, so that a word in the other one can only be the page's own.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.people import DESK, PHONE, Size
 
+PICTURES = os.environ.get("TOUR_PICTURES")  # a folder for a picture of each stop
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 GRAVE = ("serious", "critical")
 TARGET_PX_MIN = 24  # WCAG 2.2, 2.5.8; a thumb's 44 px on the picture are checked by themselves
@@ -146,6 +148,8 @@ def look(page: Page, device: Device) -> None:
     """At the sheet on top, or at the page where none is open."""
     expect(page.locator(".spinner")).to_have_count(0)
     page.evaluate(_STILL)  # a color on its way to another is neither
+    if PICTURES:
+        _keep_picture(page, device, Path(PICTURES))
     on_top = "[role=dialog]" if page.get_by_role("dialog").count() else ""
     wide, room = page.evaluate(_WIDTHS)
     faults = {
@@ -157,6 +161,13 @@ def look(page: Page, device: Device) -> None:
     }
     found = {name: what for name, what in faults.items() if what}
     assert not found, f"{page.url}: {found}"
+
+
+def _keep_picture(page: Page, device: Device, folder: Path) -> None:
+    """Of this stop, for somebody to look at: `<chapter>-<device>-<nth stop>.png`."""
+    chapter = os.environ["PYTEST_CURRENT_TEST"].split("::test_")[1].split("[")[0]
+    nth = len(list(folder.glob(f"{chapter}-{device}-*.png")))
+    page.screenshot(path=folder / f"{chapter}-{device}-{nth:02}.png")
 
 
 def press(page: Page, *names: str) -> None:
