@@ -111,6 +111,8 @@ def over(people: People, room: Room, console: Page, viewers: list[Page], device:
     for viewer in viewers:
         expect(viewer.get_by_test_id("standing")).to_have_attribute("data-kind", "ended")
         look(viewer, device)
+    preview = console.locator(".preview")
+    expect(preview).to_contain_text(device("直播已结束", "This live has ended"))
     look(console, device)
     look(screen, device)
     late = people.open(f"/room/{room.room_id}", size=device.size, lang=device.lang, still=True)

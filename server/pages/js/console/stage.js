@@ -23,7 +23,7 @@ function Preview({ room }) {
   const [muted, setMuted] = useState(true);
   const word = t(muted ? "console.unmute_preview" : "console.mute_preview");
   return html`<section class="pane preview" aria-label=${t("console.preview")}>
-    <${LiveVideo} src=${room.stream_url} muted=${muted} onMutedChange=${setMuted} />
+    <${LiveVideo} src=${room.stream_url} over=${room.status === "ended"} muted=${muted} onMutedChange=${setMuted} />
     <div class="over"><span class="chip">${t("console.preview")}</span>
       ${room.stream_url && html`<button class="icon-btn tiny" aria-label=${word} title=${word} onClick=${() => setMuted(!muted)}><${Icon} name=${muted ? "volumeOff" : "volume"} size=${16} /></button>`}</div>
   </section>`;

@@ -39,8 +39,8 @@ function Poster({ text }) {
   return html`<div class="poster"><div class="poster-rings" aria-hidden="true"><i></i><i></i><i></i><${Icon} name="play" size=${28} /></div><p class="quiet">${text}</p></div>`;
 }
 
-/** `src` null or empty: the poster. Starts muted when the browser wants that; `muted` may be changed later. */
-export function LiveVideo({ src, muted = true, controls = false, class: more = "", onMutedChange }) {
+/** `src` null or empty: the poster, which says whether the live is still to come or `over`. Starts muted when the browser wants that; `muted` may be changed later. */
+export function LiveVideo({ src, over = false, muted = true, controls = false, class: more = "", onMutedChange }) {
   const video = useRef(null);
   const [state, setState] = useState("loading");
 
@@ -58,7 +58,7 @@ export function LiveVideo({ src, muted = true, controls = false, class: more = "
   return html`<div class=${`live-video ${more}`} data-state=${src ? state : "none"}>
     ${src && html`<video ref=${video} muted=${muted} autoplay playsinline loop controls=${controls} disablepictureinpicture tabindex="-1"
       aria-label=${t("video.label")} onPlaying=${() => setState("playing")} onWaiting=${() => setState("loading")}></video>`}
-    ${!src && html`<${Poster} text=${t("video.none")} />`}
+    ${!src && html`<${Poster} text=${t(over ? "ended.title" : "video.none")} />`}
     ${src && state === "missing" && html`<${Poster} text=${t("video.lost")} />`}
     ${src && state === "paused" && html`<button class="video-start btn" type="button" onClick=${resume}><${Icon} name="play" />${t("video.play")}</button>`}
   </div>`;
