@@ -165,7 +165,8 @@ class SaleDesk:
         giver, taker = await self._stock.transfer(sale_id, ask, self._script_ms())
         live = {from_channel: giver, to_channel: taker}.get(LIVE)
         if live is not None:
-            self._hooks.on_stock(sale_id, sale.room_id, {sku_id: live})
+            aside = qty if from_channel == LIVE else 0
+            self._hooks.on_stock(sale_id, sale.room_id, {sku_id: live}, aside)
         return giver, taker
 
     async def now_ms(self) -> int:
@@ -238,7 +239,8 @@ class SaleDesk:
             channel=channel,
         )
         if channel == LIVE:
-            self._hooks.on_stock(sale_id, sale.room_id, {sku_id: level})
+            aside = qty if kind == "write_off" else 0
+            self._hooks.on_stock(sale_id, sale.room_id, {sku_id: level}, aside)
         return level
 
     async def _known(self, sale_id: str) -> Sale:

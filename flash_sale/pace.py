@@ -1,7 +1,8 @@
 """How fast each SKU sells and how long it lasts, from the levels as they are pushed.
 
-Pure; the clock is an argument. A rise (returned or added pieces) is no sale and takes none back:
-what counts is what left the shelf in the last minute.
+Pure; the clock is an argument. A rise (returned or added pieces) is no sale and takes none back,
+and what staff wrote off or moved to another channel is none either: what counts is what buyers took
+off the shelf in the last minute.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class _Track:
     sold: deque[tuple[int, int]] = field(default_factory=deque)  # at, pieces
     alarmed: bool = False
 
-    def note(self, left: int, now_ms: int) -> None:
-        gone = self.left - left
+    def note(self, left: int, now_ms: int, aside: int) -> None:
+        gone = self.left - left - aside
         self.left = left
         if gone <= 0:
             return
@@ -72,8 +73,10 @@ class StockPace:
     def __init__(self) -> None:
         self._tracks: dict[str, _Track] = {}
 
-    def note(self, sku_id: str, left: int, now_ms: int) -> Pace | None:
+    def note(self, sku_id: str, left: int, now_ms: int, aside: int = 0) -> Pace | None:
         """Take a level in; the pace if it has just become alarming, else None.
+
+        `aside` pieces fewer are left than sales alone would have left.
 
         Alarming is to sell out within ALERT_MINUTES; it is said once, until that has passed.
         """
@@ -83,7 +86,7 @@ class StockPace:
                 self._tracks.pop(next(iter(self._tracks)))
             self._tracks[sku_id] = _Track(now_ms, left)
             return None
-        track.note(left, now_ms)
+        track.note(left, now_ms, aside)
         pace = track.pace(sku_id, now_ms)
         lasts = pace.minutes_left
         if lasts is None or lasts > ALERT_MINUTES * CALM_FACTOR:

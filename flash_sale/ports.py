@@ -14,7 +14,7 @@ from flash_sale.payments import Callback, Payment, PaymentStatus
 from flash_sale.refunds import Refund, RefundStatus
 from flash_sale.sale import Level, Phase, Sale, SaleSpec, Stage
 
-StockHook = Callable[[str, str, dict[str, Level]], None]
+StockHook = Callable[..., None]  # sale_id, room_id, levels, aside=0
 OrderHook = Callable[[dict[str, object]], None]
 OfferHook = Callable[[str, str, str, dict[str, object]], None]
 RefundHook = Callable[[str, dict[str, object]], None]
@@ -49,7 +49,8 @@ class Buy(NamedTuple):
 class Hooks:
     """What the composition root wants to hear. Called in the event loop; must not raise or block.
 
-    `on_stock(sale_id, room_id, {sku_id: Level})` after each act that changed what is available;
+    `on_stock(sale_id, room_id, {sku_id: Level}, aside)` after each act that changed what is
+    available; staff took `aside` pieces of each off the shelf with it: nobody bought them;
     `on_order(order)` after each move of an order that this process won;
     `on_offer(room_id, user_id, outcome, details)` when a turn on a waitlist came;
     `on_refund_failed(room_id, refund)` when a provider refused a refund for good;
@@ -57,7 +58,7 @@ class Hooks:
     `on_refund_decided(request)` when that was answered or taken back.
     """
 
-    on_stock: StockHook = field(default=lambda sale_id, room_id, levels: None)
+    on_stock: StockHook = field(default=lambda sale_id, room_id, levels, aside=0: None)
     on_order: OrderHook = field(default=lambda order: None)
     on_offer: OfferHook = field(default=lambda room_id, user_id, outcome, details: None)
     on_refund_failed: RefundHook = field(default=lambda room_id, refund: None)

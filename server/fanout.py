@@ -187,7 +187,11 @@ class LiveRoom:
     def tell_stock(self, levels: Mapping[str, Mapping[str, int]]) -> bool:
         """Queue stock levels that are newer than what is known; says whether any was."""
         known = self.state["stock"]
-        newer = {s: dict(v) for s, v in levels.items() if s not in known or v["v"] > known[s]["v"]}
+        newer = {
+            sku: {"left": level["left"], "v": level["v"]}
+            for sku, level in levels.items()
+            if sku not in known or level["v"] > known[sku]["v"]
+        }
         if newer:
             self.state["stock"] = {**known, **newer}
             self.outbox.merge_stock(newer)

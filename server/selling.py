@@ -60,9 +60,12 @@ class Selling:
 
     # -- hooks ----------------------------------------------------------------------------------
 
-    def on_stock(self, sale_id: str, room_id: str, levels: Mapping[str, Level]) -> None:
+    def on_stock(
+        self, sale_id: str, room_id: str, levels: Mapping[str, Level], aside: int = 0
+    ) -> None:
         """Stock changed: push the levels, and tell the room when a SKU ran out or came back."""
-        wire = {sku: {"left": level.left, "v": level.v} for sku, level in levels.items()}
+        more = {"aside": aside} if aside else {}
+        wire = {sku: {"left": level.left, "v": level.v, **more} for sku, level in levels.items()}
         self._hub.tell_stock(room_id, wire)
         if self._concerns_room(room_id, sale_id, levels):
             self.show_soon(sale_id)

@@ -17,9 +17,9 @@ WATCHED_PHASES = ("live", "sold_out")
 
 def watch_stock(room: LiveRoom, levels: Mapping[str, Mapping[str, int]], now_ms: int) -> None:
     """Take levels in that were just shown; raise `stock.alert` for what became alarming."""
-    for sku_id in levels:
+    for sku_id, level in levels.items():
         left = room.state["stock"][sku_id]["left"]
-        pace = room.pace.note(sku_id, left, now_ms)
+        pace = room.pace.note(sku_id, left, now_ms, level.get("aside", 0))
         sale_id = _sale_of(room, sku_id) if pace is not None else None
         if pace is not None and sale_id is not None:
             told = {"sale_id": sale_id, **pace.to_wire()}

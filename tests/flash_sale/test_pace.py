@@ -44,6 +44,15 @@ def test_pieces_that_come_back_are_no_sales_and_take_none_back() -> None:
     assert (found.left, found.per_minute, found.minutes_left) == (9, 12.0, 0.75)
 
 
+def test_what_staff_take_off_the_shelf_is_no_sale() -> None:
+    pace = StockPace()
+    pace.note("a", 100, 0)
+    pace.note("a", 60, 10_000, aside=40)
+    assert pace.paces(20_000)[0].per_minute is None
+    pace.note("a", 40, 20_000, aside=15)  # five of them were sold
+    assert pace.paces(30_000)[0].per_minute == 10.0
+
+
 def test_the_alarm_comes_once_and_again_only_after_calm() -> None:
     pace = StockPace()
     alarms = sell(pace, start=200, every_ms=1000, until_ms=199_000)

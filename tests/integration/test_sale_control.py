@@ -144,6 +144,26 @@ async def test_staff_hear_what_will_not_last_and_viewers_do_not(two_places: Two)
     assert pace["per_minute"] > 100
 
 
+async def test_what_staff_write_off_or_move_is_no_rush(two_places: Two) -> None:
+    """No alarm and no rate on either worker, whoever did it; viewers see the level alone."""
+    here, there = two_places
+    sale_id = await create(here, start="now", stock=100)
+    viewer = await there.enter("ann")
+    rooms = [place.worker.services.hub.rooms[place.room_id] for place in two_places]
+    await viewer.until(lambda: all("k1" in room.state["stock"] for room in rooms))
+    for room in rooms:
+        room.pace = StockPace()
+        room.pace.note("k1", 100, here.worker.services.hub.now_ms() - 20_000)
+    act = {"sale_id": sale_id, "sku_id": "k1", "reason": "wet"}
+    await here.do("stock.write_off", qty=50, **act)
+    await there.do("stock.transfer", qty=40, **act, **{"from": "live", "to": "shop"})
+    await viewer.until(lambda: all(room.state["stock"]["k1"]["left"] == 10 for room in rooms))
+    assert set(rooms[0].state["stock"]["k1"]) == {"left", "v"}
+    for place in two_places:
+        _, numbers = await place.get(f"/v1/rooms/{place.room_id}/metrics")
+        assert [pace["per_minute"] for pace in numbers["stock_pace"]] == [None]
+
+
 async def test_the_balance_is_a_metric(two_places: Two) -> None:
     here, _ = two_places
     sale_id = await create(here, start="now")

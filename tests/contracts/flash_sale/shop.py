@@ -44,6 +44,7 @@ class Shop:
         self.posted: list[tuple[dict[str, str], bytes]] = []
         self.delivering = True
         self.stock_seen: list[dict[str, Level]] = []
+        self.aside_seen: list[int] = []
         self.orders_seen: list[dict[str, object]] = []
         self.sale: FlashSale = assemble(
             redis,
@@ -57,7 +58,7 @@ class Shop:
             source_of=source_of,
         )
         self.sale.engine.answered_within_s = PATIENCE_S
-        self.sale.hooks.on_stock = lambda sale_id, room_id, levels: self.stock_seen.append(levels)
+        self.sale.hooks.on_stock = self._on_stock
         self.sale.hooks.on_order = self.orders_seen.append
 
     def another_worker(self) -> Shop:
@@ -65,6 +66,12 @@ class Shop:
         other = Shop(self.redis, self.database, self.numbers, banks=self.banks)
         other.now_ms = self.now_ms
         return other
+
+    def _on_stock(
+        self, sale_id: str, room_id: str, levels: dict[str, Level], aside: int = 0
+    ) -> None:
+        self.stock_seen.append(levels)
+        self.aside_seen.append(aside)
 
     async def open_sale(
         self,

@@ -41,6 +41,19 @@ async def test_each_channel_sells_its_own_pieces_and_one_limit_counts_for_all(sh
     assert await available(shop) == {"live": 5, "shop": 2}
 
 
+async def test_pieces_that_staff_take_off_the_shelf_are_told_as_such(shop: Shop) -> None:
+    """So that nobody takes them for sold; what comes onto it is nobody's purchase either."""
+    await open_with_shop(shop)
+    desk = shop.sale.desk
+    await desk.transfer("s1", "a", 3, from_channel="live", to_channel="shop", actor="host")
+    await desk.transfer("s1", "a", 1, from_channel="shop", to_channel="live", actor="host")
+    await desk.write_off("s1", "a", 2, actor="host")
+    await desk.restock("s1", "a", 4, actor="host")
+    await shop.buy("ann")
+    assert [levels["a"].left for levels in shop.stock_seen] == [3, 4, 2, 6, 5]
+    assert shop.aside_seen == [3, 0, 2, 0, 0]
+
+
 async def test_a_transfer_is_whole_known_by_its_key_and_told_to_the_room(shop: Shop) -> None:
     await open_with_shop(shop)
     way = {"from_channel": "shop", "to_channel": "live", "actor": "host"}
