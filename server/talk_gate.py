@@ -2,10 +2,10 @@
 buying, critical events and everybody else do not.
 
 Whoever speaks waits here with their own socket alone; what waits too long is refused with
-`rate_limited`. In one turn of the event loop only a few are let in: a purchase takes several turns,
-and each is as long as the comments in it, so fewer still while one is on its way. The pace over
-many turns is found by watching how late a timer fires, as nothing else tells what a comment costs
-on this machine at this moment.
+`rate_limited`. In one turn of the event loop only a few are let in: a
+purchase takes several turns, and each is as long as the comments in it, so nobody while one is on
+its way. The pace over many turns is found by watching how late a timer fires, as nothing else
+tells what a comment costs on this machine at this moment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ LATE_S = 0.02  # a timer later than this: a purchase, a few turns of the loop, w
 PER_S_MIN = 1_000.0  # people are heard however busy the machine is: a hot room has a few hundred
 PER_S_MAX = 5_000.0
 PER_TURN = 4  # some 0.3 ms of a turn of the loop; of 2,000 short turns a second, 8,000 comments
-PER_TURN_BEHIND = 1  # while somebody goes before the talk
 WAIT_S_MAX = 3.0  # expected; nobody waits longer for an answer
 _SLOWER, _FASTER = 0.7, 1.05  # back off at once, return with care
 
@@ -57,6 +56,7 @@ class TalkGate:
 
     def __init__(self, precedence: Precedence | None = None) -> None:
         self._precedence = precedence or Precedence()
+        self._precedence.tell_when_over(self._resume)
         self._pace = TalkPace()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -68,14 +68,14 @@ class TalkGate:
     def refuse_if_full(self) -> None:
         """Refuse `rate_limited` when too many wait. Cheap: asked before a comment is looked at."""
         if self._pace.too_many(len(self._waiting)):
-            raise _too_many()
+            raise too_many()
 
     async def enter(self) -> None:
         """Return when it is one's turn. Refuses `rate_limited` when too many wait."""
         self._entered += 1
         if self._timer is None:
             self._look_again()
-        if not self._waiting and self._in_turn < self._per_turn and self._pace.take():
+        if not self._waiting and self._is_open and self._pace.take():
             self._let_in()
             return
         self.refuse_if_full()
@@ -84,19 +84,27 @@ class TalkGate:
         await turn
 
     @property
-    def _per_turn(self) -> int:
-        return PER_TURN_BEHIND if self._precedence.active else PER_TURN
+    def _is_open(self) -> bool:
+        """Whether this turn of the loop has room for one more."""
+        return self._in_turn < PER_TURN and not self._precedence.active
 
     def _let_in(self) -> None:
         """Count one for this turn, and have the next one begin anew."""
         self._in_turn += 1
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _resume(self) -> None:
+        if self._waiting:
+            self._go_on()
 
     def _next_turn(self) -> None:
         self._turn = None
         self._in_turn = 0
-        while self._waiting and self._in_turn < self._per_turn:
+        while self._waiting and self._is_open:
             if self._waiting[0].done():  # they have hung up
                 self._waiting.popleft()
             elif self._pace.take():
@@ -126,9 +134,9 @@ class TalkGate:
         while self._waiting and self._pace.too_many(len(self._waiting) - 1):
             turn = self._waiting.pop()
             if not turn.done():
-                turn.set_exception(_too_many())
+                turn.set_exception(too_many())
 
 
-def _too_many() -> CommandRefused:
+def too_many() -> CommandRefused:
     retry_ms = int(WAIT_S_MAX * 1_000)
     return CommandRefused("rate_limited", "too many are talking", retry_ms=retry_ms)
