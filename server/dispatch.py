@@ -7,6 +7,7 @@ stable code; an unexpected exception is logged with its trace here and told as `
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,9 +15,10 @@ import structlog
 
 from flash_sale.errors import Refused as SaleRefused
 from room.errors import Refused, Unavailable
-from server.context import Context
+from server.context import Context, Services
 from server.errors import CommandRefused
-from server.registry import GUEST, Command, RateClass, find
+from server.registry import GUEST, Command, RateClass, find, rate_of
+from server.talk_gate import too_many
 from server.wire import Codec, Envelope, Received
 
 log = structlog.get_logger(__name__)
@@ -127,6 +129,17 @@ def refuse(received: Received, refused: CommandRefused) -> Reply:
     """The reply to a command that was refused before it was looked at."""
     reply_id = received.envelope.id if received.envelope else None
     return {"id": reply_id, "err": refused.to_wire()}
+
+
+def refuse_talk(services: Services, commands: Sequence[Received]) -> list[Reply] | None:
+    """The replies to commands that would wait too long; None unless all of them are talk."""
+    ops = [received.envelope.op for received in commands if received.envelope is not None]
+    if len(ops) < len(commands) or not all(rate_of(op) is RateClass.TALK for op in ops):
+        return None
+    for op in ops:
+        services.metrics.commanded(op, "rate_limited", 0.0)
+    refused = too_many()
+    return [refuse(received, refused) for received in commands]
 
 
 def translate(refused: Refused | SaleRefused) -> CommandRefused:

@@ -16,15 +16,15 @@ from aiohttp.http_websocket import WSMessage
 
 from room.errors import Unavailable
 from server.admission_slots import AdmissionSlots
+from server.client_socket import ClientSocket
 from server.context import Context, Services
-from server.dispatch import Reply, answer, refuse
+from server.dispatch import Reply, answer, refuse, refuse_talk
 from server.error_codes import ERRORS, CloseCode
 from server.errors import CommandRefused
 from server.fanout import LiveRoom
 from server.guests import guest
 from server.hello import HelloParams, greet, visit_of
 from server.hub import RoomMissing
-from server.masking import MaskedWebSocketResponse
 from server.origin import Origin, origin_of_request
 from server.rate_limit import TokenBucket
 from server.tokens import BadToken, ExpiredToken, Identity
@@ -76,7 +76,7 @@ class Gateway:
             self._open_sockets -= 1
 
     async def _serve(self, request: web.Request, room: LiveRoom) -> web.StreamResponse:
-        socket = MaskedWebSocketResponse(
+        socket = ClientSocket(
             protocols=SUBPROTOCOLS,
             compress=False,
             max_msg_size=CLIENT_FRAME_BYTES_MAX + 1,  # aiohttp refuses from this size on
@@ -147,14 +147,9 @@ class Gateway:
         return await self._admit(socket, transport, room, codec, received, origin)
 
     def _first_command(self, message: WSMessage, codec: Codec) -> Received | CloseCode | None:
-        data = _payload(message, codec)
-        if data is None:
-            text_or_binary = message.type in (WSMsgType.TEXT, WSMsgType.BINARY)
-            return CloseCode.PROTOCOL_ERROR if text_or_binary else None
-        try:
-            commands = decode_commands(data, codec)
-        except MalformedFrame:
-            return CloseCode.PROTOCOL_ERROR
+        commands = _commands(message, codec)
+        if commands is None:
+            return CloseCode.PROTOCOL_ERROR if _is_data(message) else None
         first = commands[0]
         if len(commands) != 1 or first.envelope is None or first.envelope.op != "hello":
             return CloseCode.PROTOCOL_ERROR
@@ -252,32 +247,41 @@ class Gateway:
 
     # -- the read loop --------------------------------------------------------------------------
 
-    async def _read(self, socket: web.WebSocketResponse, room_id: str, viewer: Viewer) -> None:
-        hub = self._services.hub
+    async def _read(self, socket: ClientSocket, room_id: str, viewer: Viewer) -> None:
+        hub, gate = self._services.hub, self._services.moderation.gate
+        replies: list[Reply] = []
+        surplus = 0  # so many of those unread would wait too long: they are told to come back
         while True:
             message = await socket.receive()
-            data = _payload(message, viewer.codec)
-            if data is None:
-                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            commands = _commands(message, viewer.codec)
+            room = hub.rooms.get(room_id)
+            if commands is None or room is None:
+                self._tell(viewer, replies)
+                if commands is None and _is_data(message):
                     await self._reject(socket, CloseCode.PROTOCOL_ERROR)
                 return
             viewer.heard_ms = hub.now_ms()
-            try:
-                commands = decode_commands(data, viewer.codec)
-            except MalformedFrame:
-                await self._reject(socket, CloseCode.PROTOCOL_ERROR)
-                return
-            room = hub.rooms.get(room_id)
-            if room is None:
-                return
-            viewer.answering = True
-            replies = await self._answer_all(room, viewer, commands)
-            viewer.answering = False
-            viewer.write(message_frame({"re": replies}, viewer.codec))
+            refused = refuse_talk(self._services, commands) if surplus else None
+            if refused is not None:
+                replies += refused
+                surplus -= 1
+            else:
+                viewer.answering = True
+                replies += await self._answer_all(room, viewer, commands)
+                viewer.answering = False
+                surplus = gate.surplus(socket.unread)
+            if surplus and socket.unread:
+                continue
+            self._tell(viewer, replies)
+            replies = []
             if viewer.leaving is not None:
                 self.close(viewer, viewer.leaving)
             elif viewer.pace is Pace.TOO_SLOW:
                 self.close(viewer, CloseCode.TOO_SLOW)  # asks without reading the answers
+
+    def _tell(self, viewer: Viewer, replies: list[Reply]) -> None:
+        if replies:
+            viewer.write(message_frame({"re": replies}, viewer.codec))
 
     async def _answer_all(
         self, room: LiveRoom, viewer: Viewer, commands: list[Received]
@@ -327,6 +331,21 @@ class Gateway:
     def _leave(self, room_id: str, viewer: Viewer) -> None:
         self.sockets.pop(viewer, None)
         self._services.hub.leave(room_id, viewer)
+
+
+def _commands(message: WSMessage, codec: Codec) -> list[Received] | None:
+    """What a message asks for; None when it is not of the negotiated kind or not well formed."""
+    data = _payload(message, codec)
+    if data is None:
+        return None
+    try:
+        return decode_commands(data, codec)
+    except MalformedFrame:
+        return None
+
+
+def _is_data(message: WSMessage) -> bool:
+    return message.type in (WSMsgType.TEXT, WSMsgType.BINARY)
 
 
 def _payload(message: WSMessage, codec: Codec) -> bytes | None:

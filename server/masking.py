@@ -1,15 +1,14 @@
 """Refuses client frames without a mask, which RFC 6455 §5.1 demands and aiohttp lets through.
 
 The guard walks frame headers in front of aiohttp's parser: two bytes a frame, no payload copied.
-It hooks into aiohttp where a response installs its parser; `tests/integration` shows that it is
-in force, so a release that moves that place is noticed.
+`client_socket.py` puts it there.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from aiohttp import WebSocketError, WSCloseCode, web
+from aiohttp import WebSocketError, WSCloseCode
 from aiohttp.helpers import set_exception
 
 _MASK_BIT = 0x80
@@ -93,12 +92,3 @@ class MaskGuard:
             length = int.from_bytes(header[2 : 2 + size_bytes], "big")
         self._header = b""
         self._skip = length + _MASK_BYTES
-
-
-class MaskedWebSocketResponse(web.WebSocketResponse):
-    """A WebSocket that takes only masked frames."""
-
-    def _post_start(self, request: Any, protocol: str | None, writer: Any) -> None:  # noqa: ANN401
-        super()._post_start(request, protocol, writer)
-        guard = MaskGuard(self._parser, self._reader)
-        request.protocol._payload_parser = guard

@@ -135,6 +135,12 @@ def find(op: str) -> Command[Any]:
         raise CommandRefused("unknown_op", f"there is no command {op!r}") from None
 
 
+def rate_of(op: str) -> RateClass | None:
+    """How often one person may use `op`; None when there is no such command."""
+    known = _commands.get(op)
+    return known.rate if known is not None else None
+
+
 def all_commands() -> Iterator[Command[Any]]:
     """Every command, in the order of its op."""
     for op in sorted(_commands):

@@ -8,11 +8,13 @@ import itertools
 import pytest
 
 from server.errors import CommandRefused
+from server.precedence import Precedence
 from server.talk_gate import (
     LATE_S,
     PER_S_MAX,
     PER_S_MIN,
     PER_TURN,
+    REFUSED_AT_ONCE,
     STEP_S,
     WAIT_S_MAX,
     TalkGate,
@@ -46,6 +48,36 @@ def test_nobody_is_kept_for_longer_than_the_bound() -> None:
     assert pace.too_many(int(PER_S_MAX * WAIT_S_MAX))
     let_in(pace, late_s=1.0, steps=50)
     assert pace.too_many(int(PER_S_MIN * WAIT_S_MAX))
+
+
+@pytest.mark.parametrize("per_s", [PER_S_MIN, PER_S_MAX])
+@pytest.mark.parametrize("waiting", [0, 1, 7, 500, 20_000])
+@pytest.mark.parametrize("unread", [0, 1, 2, 40, 900])
+def test_what_is_left_unread_is_heard_in_time(per_s: float, waiting: int, unread: int) -> None:
+    """By the pace of this moment, and not one is refused that would have been."""
+    pace = TalkPace()
+    pace.per_s = per_s
+    surplus = pace.surplus(unread, waiting)
+    left = unread - surplus
+    assert left <= 1 or left * waiting / per_s <= WAIT_S_MAX
+    if surplus:
+        assert left >= 1
+        assert (left + 1) * waiting / per_s > WAIT_S_MAX
+
+
+async def test_nobody_is_refused_while_somebody_buys() -> None:
+    """Refusals take their share of a turn too, so they are few at once and then none."""
+    precedence = Precedence()
+    gate = TalkGate(precedence)
+    waiting = [asyncio.create_task(gate.enter()) for _ in range(2_000)]
+    await asyncio.sleep(0)
+    assert gate.surplus(unread=500) == REFUSED_AT_ONCE
+    with precedence:
+        assert gate.surplus(unread=500) == 0
+    assert gate.surplus(unread=1) == 0
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_everybody_gets_in_in_order_or_is_refused() -> None:
