@@ -187,6 +187,9 @@ async def _settle(stage: Stage, seats: Sequence[FloodSeat], result: FloodResult)
     for seat in seats:
         while not seat.knows(result.said, end) and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(SETTLE_STEP_S)
+    # Each also asks whether the line still holds, every now and then.
+    while any(seat.viewer.waits for seat in seats) and time.monotonic() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
     tallies = [seat.tally for seat in seats]
     histories = [seat.viewer.history for seat in seats]
     result.shown = sum(tally.shown for tally in tallies)

@@ -264,7 +264,7 @@ class Gateway:
             refused = refuse_talk(self._services, commands) if surplus else None
             if refused is not None:
                 replies += refused
-                surplus -= 1
+                surplus = max(0, surplus - len(refused))
             else:
                 viewer.answering = True
                 replies += await self._answer_all(room, viewer, commands)
