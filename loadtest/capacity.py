@@ -3,7 +3,7 @@
     python -m loadtest.capacity build/bench-peers/scale.json [--write docs/capacity.md]
 
 The cost of a second is a sum of parts, each proportional to something counted: workers, viewers,
-rooms, comments, frames, bytes. Their prices are fitted to the points of `make bench-scale` by least
+rooms, comments, writes, bytes. Their prices are fitted to the points of `make bench-scale` by least
 squares of the *relative* error, none below nought; how far each point is missed when it was not
 among those fitted is said. Pure but for `main`.
 """
@@ -50,7 +50,7 @@ WORKER_PARTS: Final = (
     Part("room", "a room on a worker and second: pulse, counts, board", "rooms_on_workers"),
     Part("comment", "a comment, in a room of few", "comments"),
     Part("heard", "a comment on each worker more that has viewers of its room", "heard"),
-    Part("frame", "a frame written to a viewer", "frames"),
+    Part("write", "a write to a viewer: a frame, or some told together", "writes"),
     Part("megabyte", "a megabyte written to viewers", "megabytes"),
 )
 REDIS_PARTS: Final = (
@@ -72,9 +72,14 @@ def counted(row: Row) -> dict[str, float]:
         "rooms_on_workers": on_each * rooms,
         "comments": row["published_per_s"],
         "heard": row["published_per_s"] * max(0.0, on_each - 1),
-        "frames": row["frames_per_s"],
+        "writes": _writes_per_s(row),
         "megabytes": row["bytes_per_s"] / 1e6,
     }
+
+
+def _writes_per_s(row: Row) -> float:
+    """In rows, some frames go in one write; what reads the socket alone finds them in one read."""
+    return float(min(row["frames_per_s"], row["generator"]["reads_per_s"]))
 
 
 def _share(viewers_of_room: float, workers: int) -> float:
@@ -92,7 +97,7 @@ class Model:
     join_cpu_s: float
     viewer_bytes: float
     comment_bytes: float  # as it is told, with its share of the frame
-    frames_of: Sequence[tuple[float, float]]  # comments a second in a room → frames a viewer
+    writes_of: Sequence[tuple[float, float]]  # comments a second in a room → writes to a viewer
     worst_error: float
     usual_error: float
 
@@ -100,15 +105,15 @@ class Model:
         """Of workers and Redis together, at a point."""
         return priced(WORKER_PARTS, self.worker, row) + priced(REDIS_PARTS, self.redis, row)
 
-    def frames_per_s(self, comments_per_s: float) -> float:
+    def writes_per_s(self, comments_per_s: float) -> float:
         """A viewer's, of a room where so much is said: between the measured ones, never more."""
-        if comments_per_s <= self.frames_of[0][0]:
-            low_x, low_y = self.frames_of[0]
+        if comments_per_s <= self.writes_of[0][0]:
+            low_x, low_y = self.writes_of[0]
             return low_y * comments_per_s / low_x if low_x else low_y
-        for (x0, y0), (x1, y1) in zip(self.frames_of, self.frames_of[1:], strict=False):
+        for (x0, y0), (x1, y1) in zip(self.writes_of, self.writes_of[1:], strict=False):
             if comments_per_s <= x1:
                 return y0 + (y1 - y0) * (comments_per_s - x0) / (x1 - x0)
-        return self.frames_of[-1][1]
+        return self.writes_of[-1][1]
 
 
 def priced(parts: Sequence[Part], prices: Mapping[str, float], row: Row) -> float:
@@ -135,7 +140,7 @@ def fit(rows: Sequence[Row]) -> Model:
         join_cpu_s=statistics.median(_all(crowded, "join_cpu_us")) / 1e6,
         viewer_bytes=1024 * statistics.median(_all(crowded, "rss_kb_per_viewer")),
         comment_bytes=sum(_all(talk, "bytes_per_s")) / sum(_all(talk, "deliveries_per_s")),
-        frames_of=_frames_of(talk),
+        writes_of=_writes_of(talk),
         worst_error=max(errors),
         usual_error=statistics.median(errors),
     )
@@ -199,19 +204,15 @@ def _descended(
     return {part.name: price for part, price in zip(parts, prices, strict=True)}
 
 
-def _frames_of(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """The largest number of frames seen for a pace of talk, and never fewer for more talk."""
+def _writes_of(rows: Sequence[Row]) -> list[tuple[float, float]]:
+    """The largest number of writes to a viewer seen for a pace of talk."""
     seen: dict[float, float] = {}
     for row in rows:
         pace = row["published_per_s"] / row["rooms"]
-        frames = row["frames_per_s"] / row["viewers"]
+        writes = _writes_per_s(row) / row["viewers"]
         if pace:
-            seen[pace] = max(frames, seen.get(pace, 0.0))
-    most, found = 0.0, []
-    for pace in sorted(seen):
-        most = max(most, seen[pace])
-        found.append((pace, most))
-    return found or [(1.0, 1.0)]
+            seen[pace] = max(writes, seen.get(pace, 0.0))
+    return sorted(seen.items()) or [(1.0, 1.0)]
 
 
 def _all(rows: Sequence[Row], key: str) -> list[float]:
@@ -248,7 +249,7 @@ class Need:
     redis_calls_per_s: float
     memory_gb: float
     gbit_per_s: float
-    frames_per_s: float
+    writes_per_s: float
     tick_requests_per_s: float
 
 
@@ -270,14 +271,15 @@ def plan(model: Model, wish: Wish) -> Need:
     """Workers depend on what rooms cost them, and that on how many workers there are: a few
     rounds settle it."""
     shown = min(wish.shown_per_s, wish.comments_per_s)
-    frames = model.frames_per_s(wish.comments_per_s) * wish.viewers
+    writes = model.writes_per_s(wish.comments_per_s) * wish.viewers
     bytes_per_s = shown * model.comment_bytes * wish.viewers
     workers = max(1, math.ceil(wish.viewers / wish.viewers_per_worker_max))
     row: dict[str, Any] = {
         "viewers": wish.viewers,
         "rooms": wish.rooms,
         "published_per_s": wish.comments_per_s * wish.rooms,
-        "frames_per_s": frames,
+        "frames_per_s": writes,
+        "generator": {"reads_per_s": writes},
         "bytes_per_s": bytes_per_s,
         "workers_per_room": wish.workers_per_room,
     }
@@ -303,7 +305,7 @@ def plan(model: Model, wish: Wish) -> Need:
         redis_calls_per_s=priced(REDIS_PARTS, model.redis_calls, row),
         memory_gb=wish.viewers * model.viewer_bytes / 1e9,
         gbit_per_s=8 * bytes_per_s / 1e9,
-        frames_per_s=frames,
+        writes_per_s=writes,
         tick_requests_per_s=ticks,
     )
 

@@ -90,7 +90,7 @@ def plan_table(name: str, wish: Wish, need: Need) -> str:
         ("nodes of the Redis cluster", f"{need.redis_nodes:,}"),
         ("Redis calls a second", f"{need.redis_calls_per_s:,.0f}"),
         ("memory of viewers", f"{need.memory_gb:,.1f} GB"),
-        ("frames a second", f"{need.frames_per_s:,.0f}"),
+        ("writes to viewers a second", f"{need.writes_per_s:,.0f}"),
         ("bandwidth to viewers", f"{need.gbit_per_s:,.2f} Gbit/s"),
         ("requests for ticks a second", f"{need.tick_requests_per_s:,.0f}"),
     ]  # fmt: skip

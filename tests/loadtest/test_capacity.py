@@ -24,7 +24,7 @@ from loadtest.capacity_page import BEGIN, END, page, put_between
 from loadtest.scale_points import Point, points
 
 WORKER = {"worker": 0.02, "viewer": 4e-6, "room": 150e-6, "comment": 300e-6}
-WORKER |= {"heard": 100e-6, "frame": 3e-6, "megabyte": 600e-6}
+WORKER |= {"heard": 100e-6, "write": 3e-6, "megabyte": 600e-6}
 REDIS = {"worker": 0.01, "room": 60e-6, "comment": 90e-6}
 
 
@@ -43,6 +43,7 @@ def row_of(point: Point, noise: float) -> dict[str, Any]:
         "published_per_s": said,
         "deliveries_per_s": deliveries,
         "frames_per_s": frames,
+        "generator": {"reads_per_s": frames},
         "bytes_per_s": 220 * deliveries,
         "refused": False,
         "lost_viewers": 0,
@@ -95,7 +96,7 @@ def test_a_point_that_was_not_measured_is_not_fitted(exact: list[dict[str, Any]]
 
 def test_a_room_costs_every_worker_that_has_its_viewers() -> None:
     row = {"viewers": 1_000, "rooms": 1_000, "workers": 2, "published_per_s": 0}
-    row |= {"frames_per_s": 0, "bytes_per_s": 0}
+    row |= {"frames_per_s": 0, "generator": {"reads_per_s": 0}, "bytes_per_s": 0}
     assert counted(row)["rooms_on_workers"] == pytest.approx(1_000), "one viewer is on one worker"
     row["rooms"] = 10
     assert counted(row)["rooms_on_workers"] == pytest.approx(20)
@@ -104,7 +105,7 @@ def test_a_room_costs_every_worker_that_has_its_viewers() -> None:
 def test_a_plan_grows_with_its_viewers_and_has_its_reserve(model: Model) -> None:
     small = plan(model, Wish(10_000, 10, 20, 20, joins_per_s=0))
     large = plan(model, Wish(1_000_000, 1_000, 20, 20, joins_per_s=0))
-    assert large.frames_per_s == pytest.approx(100 * small.frames_per_s)
+    assert large.writes_per_s == pytest.approx(100 * small.writes_per_s)
     assert large.gbit_per_s == pytest.approx(100 * small.gbit_per_s)
     assert large.worker_cores / large.workers <= 0.6
     assert large.workers >= 1_000_000 / 9_000
