@@ -250,7 +250,9 @@ class Viewer:
 
     async def command(self, op: str, **params: object) -> dict[str, Any]:
         """`send` and wait. Raises Refused, Lost or TimeoutError."""
-        return await asyncio.wait_for(self.send(op, **params), REPLY_TIMEOUT_S)
+        # Not `wait_for`: in Python 3.11 it swallows a cancel in the turn in which the answer comes.
+        async with asyncio.timeout(REPLY_TIMEOUT_S):
+            return await self.send(op, **params)
 
     def receive(self, payload: bytes) -> None:
         message = self.messages.read(payload)
